@@ -1,0 +1,113 @@
+"""Soft masks: what share of every time-frequency bin belongs to which component.
+
+    M_k = (w_k h_k)^p / Σ_j (w_j h_j)^p
+
+applied to the complex spectrogram of the mixture. ``power`` p = 1 shares magnitudes, p = 2 is the Wiener filter of a
+model of powers; a larger p lets the strongest component take more of a bin, which separates harder and sounds
+rougher. In bins where no component has any energy each gets the same share. So the masks sum to one everywhere, and
+the components to the mixture.
+
+The power is taken of the factors, not of the products, (w_k h_k)^p = w_k^p h_k^p, so that the sum over all components
+is one matrix product for every p. Before that every frame and every bin is divided by its largest factor, which no
+mask notices and which keeps large powers from overflowing.
+
+Differences. FluCoMa silences bins where the model is silent, so that its parts lose them. `with_phase` is for what
+the librosa notebooks do: w_k h_k with the phase of the mixture; such parts do not sum to the mixture.
+
+Reference: A. Liutkus, R. Badeau, Generalized Wiener filtering with fractional power spectrograms, ICASSP 2015,
+doi:10.1109/ICASSP.2015.7177973.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from unweave.arrays import Complex, Matrix
+from unweave.errors import InvalidInput
+from unweave.factorization import Factorization
+
+__all__ = ["SoftMasks", "require_power", "with_phase"]
+
+
+def require_power(power: float) -> float:
+    """Return the exponent of a mask as a float, or say why it cannot be one."""
+    if isinstance(power, bool) or not isinstance(power, (int, float, np.integer, np.floating)):
+        raise InvalidInput(f"power={power!r} is not a number.")
+    if not (math.isfinite(power) and 0 < power <= 20):
+        raise InvalidInput(f"power={power} is not above 0 and at most 20: 1 shares magnitudes, 2 is the Wiener filter.")
+    return float(power)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SoftMasks:
+    """Masks of all components, made block by block.
+
+    Parameters
+    ----------
+    bases : ``(components, bins)``
+    activations : ``(frames, components)``
+        To the power of the mask, scaled as the module says.
+    """
+
+    bases: Matrix
+    activations: Matrix
+
+    @classmethod
+    def of(cls, factorization: Factorization, power: float = 1.0) -> SoftMasks:
+        """Prepare the masks of a factorisation."""
+        power = require_power(power)
+        bases = _scaled(factorization.bases.T, axis=0) ** power
+        activations = _scaled(factorization.activations.T, axis=1) ** power
+        return cls(
+            np.ascontiguousarray(bases, np.float32),
+            np.ascontiguousarray(activations, np.float32),
+        )
+
+    def block(self, frames: slice, components: Sequence[int]) -> Matrix:
+        """Masks of some components over some frames, float32 ``(len(components), frames, bins)``.
+
+        Every entry is from 0 to 1; over all components they sum to one.
+        """
+        activations = self.activations[frames]
+        total = activations @ self.bases
+        silent = total < np.finfo(np.float32).tiny
+        total[silent] = 1
+        share = np.float32(1 / self.bases.shape[0])
+        out = np.empty((len(components), *total.shape), np.float32)
+        for place, k in enumerate(components):
+            mask = np.multiply(activations[:, k, None], self.bases[k], out=out[place])
+            np.divide(mask, total, out=mask)
+            mask[silent] = share
+        return out
+
+
+def _scaled(factor: Matrix, axis: int) -> Matrix:
+    """Divide by the largest entry along the axis of the components, in float64."""
+    values = factor.astype(np.float64)
+    largest = values.max(axis=axis, keepdims=True)
+    scaled: Matrix = values / np.where(largest > 0, largest, 1.0)
+    return scaled
+
+
+def with_phase(magnitude: Matrix, mixture: Complex) -> Complex:
+    """Give magnitudes the phase of the mixture.
+
+    Parameters
+    ----------
+    magnitude : ``(channels, frames, bins)``
+    mixture : complex64 ``(channels, frames, bins)``
+
+    Returns
+    -------
+    complex64 ``(channels, frames, bins)``
+        Where the mixture is zero it has no phase; zero is taken for it.
+    """
+    length = np.abs(mixture)
+    silent = length == 0
+    phase = np.where(silent, 1, mixture) / np.where(silent, 1, length)
+    result: Complex = (magnitude * phase).astype(np.complex64, copy=False)
+    return result

@@ -1,0 +1,186 @@
+"""Threads for work on blocks: the same result for one thread and for many.
+
+NumPy lets go of the interpreter's lock inside its loops and its matrix products, so ordinary Python threads
+use every processor as long as each call is a block of some size. The matrix library is held to one thread
+meanwhile: its own threads would compete with ours, and they are useless on blocks that fit into a cache.
+
+Every result depends on its item alone, never on the thread that made it or on how many there are.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from unweave.errors import InvalidInput
+
+__all__ = ["limit", "n_threads", "ordered", "single_blas", "spread"]
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_lock = threading.Lock()
+_limit: int | None = None
+_pool: ThreadPoolExecutor | None = None
+_pool_size = 0
+
+
+def n_threads() -> int:
+    """How many threads are used: `limit`, else ``UNWEAVE_THREADS``, else the processors we may run on."""
+    if _limit is not None:
+        return _limit
+    asked = os.environ.get("UNWEAVE_THREADS", "").strip()
+    if asked:
+        if not asked.isdigit() or int(asked) < 1:
+            raise InvalidInput(f"UNWEAVE_THREADS={asked!r} is not a whole number of at least 1.")
+        return int(asked)
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, len(os.sched_getaffinity(0)))
+    return max(1, os.cpu_count() or 1)
+
+
+@contextmanager
+def limit(count: int) -> Iterator[None]:
+    """Use ``count`` threads inside the ``with`` block (whole process)."""
+    global _limit  # noqa: PLW0603 - one number for the process, as the processors are
+    if count < 1:
+        raise InvalidInput(f"count={count} threads: at least 1 is needed.")
+    before, _limit = _limit, count
+    try:
+        yield
+    finally:
+        _limit = before
+
+
+class _BlasHold:
+    """Hold the matrix library to one thread while anybody needs it.
+
+    The setting belongs to the process. Whoever comes first stores what it was and whoever leaves last puts it
+    back, or two callers in two threads would restore each other's setting and leave it at one for ever.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.users = 0
+        self.controller: Any = None
+        self.limiter: Any = None
+
+    def enter(self) -> None:
+        with self.lock:
+            if self.users == 0:
+                if self.controller is None:
+                    from threadpoolctl import ThreadpoolController
+
+                    self.controller = ThreadpoolController()
+                self.limiter = self.controller.limit(limits=1, user_api="blas")
+                self.limiter.__enter__()
+            self.users += 1
+
+    def leave(self) -> None:
+        with self.lock:
+            self.users -= 1
+            if self.users == 0:
+                self.limiter.__exit__(None, None, None)
+
+
+_blas = _BlasHold()
+
+
+@contextmanager
+def single_blas() -> Iterator[None]:
+    """Hold the matrix library to one thread inside the ``with`` block."""
+    _blas.enter()
+    try:
+        yield
+    finally:
+        _blas.leave()
+
+
+def _workers(count: int) -> ThreadPoolExecutor:
+    """Return the shared pool, with at least ``count`` threads."""
+    global _pool, _pool_size
+    with _lock:
+        if _pool is None or _pool_size < count:
+            _pool, _pool_size = ThreadPoolExecutor(count, thread_name_prefix="unweave"), count
+        return _pool
+
+
+def _forget_pool() -> None:
+    """After a fork the child has none of the pool's threads: it makes its own."""
+    global _pool, _blas, _lock
+    _pool, _blas, _lock = None, _BlasHold(), threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_pool)
+
+
+def spread(work: Callable[[int, int], None], n_items: int) -> None:
+    """Call ``work(item, worker)`` once for every item below ``n_items``, over the threads.
+
+    ``worker`` is the number of the thread, below `n_threads`, for workspaces of its own. The caller's thread
+    takes its share. Items are handed out one at a time, so a slow thread delays nobody.
+    """
+    count = min(n_threads(), n_items)
+    items = itertools.count()
+    stopped = threading.Event()
+
+    def share(worker: int) -> None:
+        try:
+            for item in items:
+                if item >= n_items or stopped.is_set():
+                    return
+                work(item, worker)
+        except BaseException:
+            stopped.set()
+            raise
+
+    if count <= 1:
+        share(0)
+        return
+    pool = _workers(count - 1)
+    others = [pool.submit(share, worker) for worker in range(1, count)]
+    try:
+        share(0)
+    finally:
+        # Also when the caller is interrupted: nobody may still write into arrays that are given back. Threads
+        # that have not begun (the pool serves other callers too) have nothing left to do.
+        _finish(others)
+    for other in others:
+        if not other.cancelled():
+            other.result()
+
+
+def _finish(futures: Iterable[Future[Any]]) -> None:
+    """Wait for what runs and drop what has not begun; errors stay in the futures."""
+    for future in futures:
+        if not future.cancel():
+            future.exception()
+
+
+def ordered(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """Yield ``function(item)`` for every item, in order, computed a few items ahead over the threads.
+
+    At most ``n_threads() + 1`` results wait at a time, so memory stays bounded.
+    """
+    count = n_threads()
+    if count <= 1:
+        yield from map(function, items)
+        return
+    pool = _workers(count)
+    waiting: deque[Future[Result]] = deque()
+    try:
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > count:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        _finish(waiting)

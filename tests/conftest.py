@@ -1,0 +1,39 @@
+"""What every test may ask for: a random generator, and the folder of shared recordings."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# Pictures are drawn without a screen, here and in every process that a test starts.
+os.environ["MPLBACKEND"] = "Agg"
+
+# The same examples in every run: a failure that nobody can repeat helps nobody.
+settings.register_profile(
+    "unweave",
+    deadline=None,
+    derandomize=True,
+    max_examples=40,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("unweave")
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """Random numbers that are the same for every run of a test, alone or in company."""
+    return np.random.default_rng(440)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of recordings and golden results beside the checkout; the test is skipped without it."""
+    folder = Path(os.environ.get("UNWEAVE_SHARED") or ROOT.parent / "shared")
+    if not folder.is_dir():
+        pytest.skip("the folder of shared recordings is absent (its place: ../shared, or UNWEAVE_SHARED)")
+    return folder
