@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FLOORS: tuple[tuple[int, str, str], ...] = (
     (0, "ground", "errors arrays npz threads"),
     (1, "sound wing", "wav formats sound codec audio synthesis framing spectrogram stft scales"),
-    (1, "matrix wing", "divergence factorization initialize rules plan nmf rank"),
+    (1, "matrix wing", "divergence factorization initialize rules plan loop search nmf rank"),
     (
         2,
         "bridge",

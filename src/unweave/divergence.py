@@ -52,14 +52,18 @@ ZERO_FLOOR = 1e-8
 
 
 def require_beta(beta: float) -> float:
-    """Return β as a float, or say why it cannot be one."""
+    """Return β as a float, or say why it cannot be one.
+
+    Within a millionth of 0, 1 or 2 it is taken for that number: the general formula divides by β (β-1).
+    """
     if isinstance(beta, (bool, str)) or not isinstance(beta, (int, float, np.integer, np.floating)):
         raise InvalidInput(
             f"beta={beta!r} is not a number: 1 is Kullback-Leibler, 2 Euclidean, 0 Itakura-Saito, any real one goes."
         )
     if not math.isfinite(beta) or abs(beta) > 10:
         raise InvalidInput(f"beta={beta} is not a finite number between -10 and 10.")
-    return float(beta)
+    near = round(beta)
+    return float(near) if near in (0, 1, 2) and abs(beta - near) < 1e-6 else float(beta)
 
 
 def monotone_exponent(beta: float) -> float:
@@ -110,7 +114,7 @@ def floored(V: Matrix, beta: float) -> Matrix:
     """V itself, or for β ≤ 0 V with its zeros lifted to `ZERO_FLOOR`."""
     if beta > 0 or V.size == 0:
         return V
-    floor = ZERO_FLOOR * float(V.max())
+    floor = ZERO_FLOOR * (float(V.max()) or 1.0)
     return V if float(V.min()) >= floor else np.maximum(V, V.dtype.type(floor))
 
 

@@ -7,8 +7,9 @@ whichever is larger,
 
     w_j = √(s_j |x| |y|) · x / |x|,   h_j = √(s_j |x| |y|) · y / |y|,   (x, y) = (u⁺, q⁺) or (u⁻, q⁻).
 
-Its zeros would stay zeros under multiplicative updates; variants fill them with the mean of V ('nndsvda') or with small
-random numbers ('nndsvdar').
+Its zeros would stay zeros under multiplicative updates; variants fill them, with one number ('nndsvda') or with small
+random ones ('nndsvdar'). The paper fills with the mean of V, which depends on the unit of V; here it is 0.3 √mean(V),
+the unit of the factors, which is the better start too.
 
 Differences from FluCoMa's BufNMFSeed: the norm of q⁻ is used where its code takes that of u⁻, so that the result does
 not depend on the arbitrary signs of the decomposition; bases and activations share √s_j evenly, as in the paper.
@@ -36,6 +37,8 @@ METHODS: tuple[Method, ...] = ("nndsvd", "nndsvda", "nndsvdar")
 
 _OVERSAMPLING = 10
 _POWER_ITERATIONS = 4
+_SMALL = 128
+_FILL = 0.3
 
 
 def random_start(V: Matrix, n_components: int, rng: np.random.Generator) -> tuple[Matrix, Matrix]:
@@ -72,6 +75,9 @@ def truncated_svd(
     doi:10.1137/090771806.
     """
     count = min(n_components, *V.shape)
+    if min(V.shape) <= _SMALL:  # the whole decomposition is as fast, and exact
+        left, values, right = np.linalg.svd(V.astype(np.float64), full_matrices=False)
+        return left[:, :count], values[:count], right[:count]
     width = min(count + _OVERSAMPLING, *V.shape)
     basis = V @ rng.standard_normal((V.shape[1], width)).astype(V.dtype)
     for _ in range(_POWER_ITERATIONS):
@@ -92,7 +98,7 @@ def nndsvd(V: Matrix, n_components: int, rng: np.random.Generator, method: Metho
     rng : numpy.random.Generator
         For the fill of 'nndsvdar' and for the subspace that the decomposition is sought in.
     method : {"nndsvd", "nndsvda", "nndsvdar"}
-        Zeros as they are, filled with the mean of V, or with random numbers up to a hundredth of it.
+        Zeros as they are, filled with 0.3 √mean(V), or with random numbers up to a hundredth of it.
 
     Returns
     -------
@@ -110,9 +116,10 @@ def nndsvd(V: Matrix, n_components: int, rng: np.random.Generator, method: Metho
     for j, strength in enumerate(values):
         basis, activation = _stronger_part(left[:, j], right[j]) if j else (np.abs(left[:, 0]), np.abs(right[0]))
         bases[:, j], activations[j] = np.sqrt(strength) * basis, np.sqrt(strength) * activation
-    mean = float(V.mean(dtype=np.float64))
-    _fill(bases, method, mean, rng)
-    _fill(activations, method, mean, rng)
+    # A product of two such entries is a tenth of the mean of V.
+    level = _FILL * np.sqrt(float(V.mean(dtype=np.float64)))
+    _fill(bases, method, level, rng)
+    _fill(activations, method, level, rng)
     return bases, activations
 
 
@@ -128,16 +135,16 @@ def _stronger_part(u: NDArray[np.float64], q: NDArray[np.float64]) -> tuple[NDAr
     return share * x / np.linalg.norm(x), share * y / np.linalg.norm(y)
 
 
-def _fill(factor: Matrix, method: Method, mean: float, rng: np.random.Generator) -> None:
+def _fill(factor: Matrix, method: Method, level: float, rng: np.random.Generator) -> None:
     """Lift the zeros of a factor, in place, so that multiplicative updates can move them."""
     info = np.finfo(factor.dtype)
     zeros = factor <= float(info.eps) * float(factor.max(initial=0)) + float(info.tiny)
     if method == "nndsvd":
         factor[zeros] = 0
     elif method == "nndsvda":
-        factor[zeros] = mean
+        factor[zeros] = level
     else:
-        factor[zeros] = mean * 0.01 * (1.0 - rng.random(int(zeros.sum())))
+        factor[zeros] = level * 0.01 * (1.0 - rng.random(int(zeros.sum())))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

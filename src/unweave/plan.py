@@ -15,13 +15,27 @@ from unweave.errors import InvalidInput
 from unweave.initialize import METHODS
 from unweave.rules import Rule
 
-__all__ = ["MAX_ITER", "RESTARTS", "STARTS", "TOL", "TRIAL_ITER", "Plan", "Start", "require_count"]
+__all__ = [
+    "FINALISTS",
+    "FINAL_ITER",
+    "MAX_ITER",
+    "RESTARTS",
+    "STARTS",
+    "TOL",
+    "TRIAL_ITER",
+    "Plan",
+    "Start",
+    "require_count",
+]
 
-MAX_ITER = 200
-TOL = 1e-5
+MAX_ITER = 500
+TOL = 1e-6
 RESTARTS = 10
 TRIAL_ITER = 20
 """Iterations of each start that is tried: enough to tell a poor one from a good one."""
+FINALISTS = 3
+FINAL_ITER = 50
+"""How many of them go on for how long: enough to tell the best from the good ones."""
 
 Start = Literal["best", "random", "nndsvd", "nndsvda", "nndsvdar"]
 STARTS: tuple[Start, ...] = ("best", "random", *METHODS)

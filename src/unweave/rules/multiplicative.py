@@ -1,10 +1,10 @@
 """Multiplicative updates for every real β (Lee & Seung; Févotte & Idier).
 
-    H ← H ⊙ [ Wᵀ(V ⊙ Ŷ^(β-2)) ⊘ Wᵀ Ŷ^(β-1) ]^γ(β)          Ŷ = W H + ε
-    W ← W ⊙ [ (V ⊙ Ŷ^(β-2)) Hᵀ ⊘ Ŷ^(β-1) Hᵀ ]^γ(β)
+    W ← W ⊙ [ (V ⊙ Ŷ^(β-2)) Hᵀ ⊘ Ŷ^(β-1) Hᵀ ]^γ(β)        Ŷ = W H + ε
+    H ← H ⊙ [ Wᵀ(V ⊙ Ŷ^(β-2)) ⊘ Wᵀ Ŷ^(β-1) ]^γ(β)
 
 with γ = 1/(2-β) for β < 1, 1 for 1 ≤ β ≤ 2 and 1/(β-1) for β > 2, under which neither step ever raises the divergence.
-H moves first; W moves with the new H.
+W moves first, H with the new W, as in scikit-learn and FluCoMa.
 
 Use it when a guarantee is wanted: it never rises, it works for every β, and an exact zero stays a zero, which is how a
 start says 'not here'. It is never the fastest to a precise solution.

@@ -42,10 +42,11 @@ class _Workspace:
 class MultiplicativePass:
     """The factors, the problem and the workspaces of one run; `step` moves the factors in place by one iteration."""
 
-    def __init__(self, problem: Problem, factors: Factors) -> None:
+    def __init__(self, problem: Problem, factors: Factors, *, remember: bool = False) -> None:
         self.problem, self.factors = problem, factors
         self.origin = factors.bases  # where the bases' step leaves from
-        self.before: Factors | None = None  # the factors one iteration ago, once anything is extrapolated
+        # The factors one iteration ago, for rules that extrapolate.
+        self.before = factors.copy() if remember else None
         self.weight = 0.0
         self.bases_sum: Matrix = factors.bases[:, 0]
         self.bases_gram: Matrix = factors.bases
@@ -56,28 +57,48 @@ class MultiplicativePass:
         size = max(block.stop - block.start for portion in self.portions for block in portion)
         self.workspaces = [_Workspace(size, problem) for _ in range(n_threads())]
         shape = (len(self.portions), *factors.bases.shape)
-        learns = problem.learn_bases.any()
-        self.numerators = np.zeros(shape if learns else 0)
+        self.learns = bool(problem.learn_bases.any())
+        self.moves, self.primed = True, False
+        self.numerators = np.zeros(shape if self.learns else 0)
         # For β = 1 the denominator is a sum over frames, one number a component; for β = 2 it is (HᵀH) W.
         narrow = problem.beta in (KULLBACK_LEIBLER, EUCLIDEAN)
-        self.denominators = np.zeros(shape if learns and not narrow else 0)
+        self.denominators = np.zeros(shape if self.learns and not narrow else 0)
 
-    def step(self, weight: float = 0.0) -> None:
-        """One iteration: all activations, then all bases, each extrapolated by ``weight`` first."""
+    def step(self, weight: float = 0.0, following: float = 0.0) -> None:
+        """One iteration: all bases, then all activations, each extrapolated by ``weight`` first.
+
+        ``following`` is the weight of the next iteration: what it needs of V is taken in this pass.
+        """
         factors = self.factors
-        if weight and self.before is None:
-            self.before = factors.copy()
-        self.weight = weight
-        self.bases_sum = factors.bases.sum(axis=1, dtype=np.float64).astype(factors.bases.dtype)
-        if self.problem.beta == EUCLIDEAN:
-            self.bases_gram = factors.bases @ factors.bases.T
-        self.origin = factors.bases
-        if self.before is not None:
-            self.origin = ahead(factors.bases, self.before.bases, weight)
-            self.before.bases[...] = factors.bases
-        spread(self._portion, len(self.portions))
-        if self.problem.learn_bases.any():
+        if self.learns:
+            if not self.primed:
+                self._prime()
             self._move_bases()
+            self.origin = factors.bases
+            if self.before is not None:
+                self.origin = ahead(factors.bases, self.before.bases, following)
+        self._pass(weight)
+
+    def forget(self) -> None:
+        """Begin anew from where the factors are: what was prepared for the next iteration is dropped."""
+        self.primed = False
+
+    def _prime(self) -> None:
+        """Take what the first step of the bases needs, at the activations as they are."""
+        self.origin = self.factors.bases
+        self._pass(None)
+        self.primed = True
+
+    def _pass(self, weight: float | None) -> None:
+        """Go over V once: move the activations (unless ``weight`` is None) and sum up what the bases need."""
+        bases = self.factors.bases
+        self.moves = weight is not None and bool(self.problem.learn_activations.any())
+        self.weight = weight or 0.0
+        self.bases_sum = bases.sum(axis=1, dtype=np.float64).astype(bases.dtype)
+        if self.problem.beta == EUCLIDEAN:
+            self.bases_gram = bases @ bases.T
+        if self.moves or self.learns:
+            spread(self._portion, len(self.portions))
 
     def _portion(self, portion: int, worker: int) -> None:
         space = self.workspaces[worker]
@@ -93,7 +114,7 @@ class MultiplicativePass:
         V, H = self.problem.frames[block], self.factors.activations[block]
         W, size = self.factors.bases, block.stop - block.start
         target, power = space.target[:size], space.power[:size]
-        if self.problem.learn_activations.any():
+        if self.moves:
             if self.before is not None:
                 before = self.before.activations[block]
                 point = ahead(H, before, self.weight)
@@ -140,7 +161,8 @@ class MultiplicativePass:
 
     def _move_bases(self) -> None:
         H, W = self.factors.activations, self.factors.bases
-        if self.origin is not W:
+        if self.before is not None:
+            self.before.bases[...] = W
             W[...] = self.origin
         numerator = self.numerators.sum(axis=0)
         denominator: NDArray[np.float64]

@@ -1,0 +1,148 @@
+"""The one loop of this house: factors under a rule, a state after every iteration.
+
+`iterate` is a generator and never ends; who uses it decides when to stop. Progress bars, time budgets, live pictures
+and histories are then the caller's and need no parameters here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from unweave.arrays import Mask, Matrix, nonnegative_matrix
+from unweave.divergence import KULLBACK_LEIBLER, floored, require_beta
+from unweave.errors import Incompatible
+from unweave.initialize import learn_mask
+from unweave.rules import Extrapolated, Factors, Motion, Problem, Rule
+from unweave.threads import single_blas
+
+__all__ = ["Progress", "State", "iterate", "loop", "make_factors", "make_problem", "run"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class State:
+    """Bases and activations between two iterations. They go on moving in place: copy what is to be kept."""
+
+    iteration: int
+    problem: Problem
+    factors: Factors
+    motion: Motion
+
+    @property
+    def bases(self) -> Matrix:
+        """Bases ``(bins, components)``, a view."""
+        return self.factors.bases.T
+
+    @property
+    def activations(self) -> Matrix:
+        """Activations ``(components, frames)``, a view."""
+        return self.factors.activations.T
+
+    def divergence(self) -> float:
+        """The β-divergence now; costs about half an iteration."""
+        with single_blas():
+            return self.problem.divergence(self.factors)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Progress:
+    """How far a run is: iterations done, of at most ``total``, and the state that they led to."""
+
+    done: int
+    total: int
+    divergence: float
+    state: State
+
+
+def iterate(
+    V: ArrayLike,
+    bases: ArrayLike,
+    activations: ArrayLike,
+    rule: Rule | None = None,
+    *,
+    beta: float = KULLBACK_LEIBLER,
+    learn_bases: bool | Sequence[bool] | Mask = True,
+    learn_activations: bool | Sequence[bool] | Mask = True,
+) -> Iterator[State]:
+    """Yield the state at the start and after every iteration, without end.
+
+    Parameters
+    ----------
+    V : non-negative ``(bins, frames)``
+        float32 or float64; the computation keeps the dtype.
+    bases : ``(bins, components)``
+    activations : ``(components, frames)``
+        Where to start from. They are copied.
+    rule : Rule, optional
+        Default: `Extrapolated`.
+    beta : float
+        Which β-divergence.
+    learn_bases, learn_activations : bool or bool ``(components,)``
+        Which components move.
+
+    Yields
+    ------
+    State
+        ``bases``, ``activations``, ``divergence()``.
+
+    Examples
+    --------
+    >>> import itertools
+    >>> V = np.outer([1.0, 2.0], [3.0, 0.0, 1.0])
+    >>> states = iterate(V, np.ones((2, 1)), np.ones((1, 3)))
+    >>> [round(state.divergence(), 6) for state in itertools.islice(states, 3)]
+    [9.432688, 0.0, 0.0]
+    """
+    V = nonnegative_matrix("V", V)
+    W, H = nonnegative_matrix("bases", bases), nonnegative_matrix("activations", activations)
+    count = W.shape[1]
+    if W.shape[0] != V.shape[0] or H.shape != (count, V.shape[1]):
+        raise Incompatible(
+            f"bases.shape={W.shape} and activations.shape={H.shape} do not multiply to V.shape={V.shape}: "
+            "(bins, components) and (components, frames) are needed."
+        )
+    masks = [learn_mask("bases", learn_bases, count, count), learn_mask("activations", learn_activations, count, count)]
+    yield from loop(make_problem(V, require_beta(beta), *masks), make_factors(W, H, V.dtype), rule or Extrapolated())
+
+
+def loop(
+    problem: Problem, factors: Factors, rule: Rule, *, begin: int = 0, end: int | None = None, stride: int = 1
+) -> Iterator[State]:
+    """The one loop: a state at ``begin`` and after every ``stride`` iterations, up to ``end``."""
+    motion = rule.start(problem, factors)
+    iteration = begin
+    while True:
+        yield State(iteration, problem, factors, motion)
+        count = stride if end is None else min(stride, end - iteration)
+        if count <= 0:
+            return
+        with single_blas():
+            for _ in range(count):
+                motion.step()
+        iteration += count
+
+
+def run(generator: Generator[Any, None, T]) -> T:
+    """Run a generator to its end and return its value."""
+    while True:
+        try:
+            next(generator)
+        except StopIteration as end:
+            value: T = end.value
+            return value
+
+
+def make_problem(V: Matrix, beta: float, learn_bases: Mask, learn_activations: Mask) -> Problem:
+    """The problem as rules see it: frame by frame, and nowhere zero where zeros cost infinitely much."""
+    return Problem(np.ascontiguousarray(floored(V, beta).T), beta, learn_bases, learn_activations)
+
+
+def make_factors(bases: Matrix, activations: Matrix, dtype: np.dtype[Any]) -> Factors:
+    """Copies of bases and activations as rules see them: frame by frame."""
+    return Factors(np.array(bases.T, dtype, order="C"), np.array(activations.T, dtype, order="C"))

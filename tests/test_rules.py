@@ -1,0 +1,182 @@
+"""The laws of every rule, for every β and every problem."""
+
+import itertools
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from unweave import threads
+from unweave.divergence import KULLBACK_LEIBLER, beta_divergence, floored
+from unweave.initialize import random_start
+from unweave.nmf import State, iterate
+from unweave.rules import RULES, Extrapolated, Multiplicative, Rule
+from unweave.rules.extrapolated import PLAIN
+
+from .problems import BETAS, CASES, Case
+
+each_rule = pytest.mark.parametrize("rule", RULES.values(), ids=RULES.keys())
+each_beta = pytest.mark.parametrize("beta", BETAS)
+each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+
+
+def _states(case: Case, rule: Rule, beta: float, n: int, dtype: type = np.float64, **keep: object) -> list[State]:
+    V: NDArray[np.float64] = case.V.astype(dtype)
+    bases, activations = random_start(V, case.n_components, np.random.default_rng(1))
+    generator = iterate(V, bases, activations, rule, beta=beta, **keep)  # type: ignore[arg-type]
+    return list(itertools.islice(generator, n + 1))
+
+
+def _divergences(case: Case, rule: Rule, beta: float, n: int) -> list[float]:
+    V = case.V
+    bases, activations = random_start(V, case.n_components, np.random.default_rng(1))
+    return [state.divergence() for state in itertools.islice(iterate(V, bases, activations, rule, beta=beta), n + 1)]
+
+
+@each_rule
+@each_beta
+@each_case
+def test_factors_stay_finite_and_not_negative(rule: Rule, beta: float, case: Case) -> None:
+    # The bare loop takes V as it is; `nmf` scales what would overflow in float32, see test_nmf.py.
+    dtypes = (np.float64,) if "numbers" in case.name else (np.float64, np.float32)
+    for dtype in dtypes:
+        state = _states(case, rule, beta, 30, dtype)[-1]
+        for factor in (state.bases, state.activations):
+            assert factor.dtype == dtype
+            assert np.isfinite(factor).all()
+            assert factor.min() >= 0
+
+
+@each_rule
+@each_beta
+@each_case
+def test_the_divergence_never_rises_where_the_rule_promises_it(rule: Rule, beta: float, case: Case) -> None:
+    history = np.array(_divergences(case, rule, beta, 40))
+    assert np.isfinite(history).all()
+    assert history[-1] <= history[0]
+    if rule.never_rises(beta):
+        # The sum itself is known to some digits only: it is the difference of numbers as large as the data's.
+        noise = 1e-9 * max(
+            history[0], beta_divergence(floored(case.V, beta), np.full_like(case.V, case.V.mean()), beta)
+        )
+        assert (np.diff(history) <= noise).all()
+
+
+@each_rule
+@each_beta
+def test_kept_factors_are_bit_identical(rule: Rule, beta: float) -> None:
+    case = CASES[1]
+    keep = np.array([True, False, True, False])
+    start, end = (_states(case, rule, beta, n, learn_bases=~keep, learn_activations=keep)[-1] for n in (0, 25))
+    np.testing.assert_array_equal(end.bases[:, keep], start.bases[:, keep])
+    np.testing.assert_array_equal(end.activations[~keep], start.activations[~keep])
+    assert not np.array_equal(end.bases[:, ~keep], start.bases[:, ~keep])
+    assert not np.array_equal(end.activations[keep], start.activations[keep])
+
+
+@each_rule
+@each_beta
+def test_an_exact_zero_stays_zero(rule: Rule, beta: float) -> None:
+    V = CASES[1].V
+    bases, activations = random_start(V, 4, np.random.default_rng(2))
+    bases[5:9, 1] = 0
+    activations[2, 10:20] = 0
+    state = next(itertools.islice(iterate(V, bases, activations, rule, beta=beta), 20, None))
+    assert (state.bases[5:9, 1] == 0).all()
+    assert (state.activations[2, 10:20] == 0).all()
+    assert (state.activations[1, 10:20] > 0).any()
+
+
+@each_rule
+@each_beta
+def test_inputs_are_not_modified(rule: Rule, beta: float) -> None:
+    V = CASES[2].V.copy()
+    bases, activations = random_start(V, 3, np.random.default_rng(2))
+    before = [array.copy() for array in (V, bases, activations)]
+    next(itertools.islice(iterate(V, bases, activations, rule, beta=beta), 5, None))
+    for array, copy in zip((V, bases, activations), before, strict=True):
+        np.testing.assert_array_equal(array, copy)
+
+
+@each_rule
+@each_beta
+def test_one_thread_equals_many_to_the_bit(rule: Rule, beta: float) -> None:
+    case = CASES[-1]
+    results = []
+    for count in (1, 2, 5):
+        with threads.limit(count):
+            results.append(_states(case, rule, beta, 12, np.float32)[-1])
+    for other in results[1:]:
+        np.testing.assert_array_equal(other.bases, results[0].bases)
+        np.testing.assert_array_equal(other.activations, results[0].activations)
+
+
+@each_beta
+def test_the_multiplicative_rule_follows_its_equations(beta: float) -> None:
+    V = CASES[1].V + (0.01 if beta <= 0 else 0)
+    W, H = random_start(V, 4, np.random.default_rng(3))
+    gamma = 1 / (2 - beta) if beta < 1 else 1 / (beta - 1) if beta > 2 else 1
+    state = next(itertools.islice(iterate(V, W, H, Multiplicative(), beta=beta), 10, None))
+    for _ in range(10):
+        Y = W @ H
+        W = W * (((V * Y ** (beta - 2)) @ H.T) / (Y ** (beta - 1) @ H.T)) ** gamma
+        Y = W @ H
+        H = H * ((W.T @ (V * Y ** (beta - 2))) / (W.T @ Y ** (beta - 1))) ** gamma
+    # ε is 1e-10 of the mean for β ≥ 0 and larger below, where it keeps powers from overflowing
+    tolerance = 1e-6 if beta >= 0 else 1e-3
+    np.testing.assert_allclose(state.bases, W, rtol=tolerance, atol=1e-9)
+    np.testing.assert_allclose(state.activations, H, rtol=tolerance, atol=1e-9)
+
+
+def test_the_extrapolated_rule_follows_its_equations() -> None:
+    V = CASES[1].V
+    W, H = random_start(V, 4, np.random.default_rng(3))
+    state = next(itertools.islice(iterate(V, W, H, Extrapolated()), 25, None))
+    theta, W_before, H_before = 1.0, W, H
+    for iteration in range(25):
+        following = (1 + np.sqrt(1 + 4 * theta**2)) / 2 if iteration >= PLAIN else 1.0
+        weight, theta = (theta - 1) / following, following
+        W_e, W_before = W + weight * np.maximum(W - W_before, 0), W
+        W = W_e * ((V / (W_e @ H)) @ H.T) / H.sum(axis=1)
+        H_e, H_before = H + weight * np.maximum(H - H_before, 0), H
+        H = H_e * (W.T @ (V / (W @ H_e))) / W.sum(axis=0)[:, None]
+    np.testing.assert_allclose(state.bases, W, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(state.activations, H, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.5, 1.0, 1.5, 2.0])
+def test_extrapolation_reaches_in_fewer_iterations_what_plain_updates_reach(beta: float) -> None:
+    wins = 0
+    for seed in range(5):
+        V = np.random.default_rng(seed).gamma(0.5, 1.0, (40, 60)) + (1e-3 if beta == 0 else 0)
+        start = random_start(V, 5, np.random.default_rng(seed))
+        at_50, at_100 = (
+            next(itertools.islice(iterate(V, *start, rule, beta=beta), n, None)).divergence()
+            for rule, n in ((Extrapolated(), 130), (Multiplicative(), 200))
+        )
+        wins += at_50 <= at_100
+    assert wins >= 3
+
+
+def test_a_model_of_silence_is_defined_for_every_beta() -> None:
+    for beta in BETAS:
+        V = np.zeros((5, 6), np.float32)
+        state = next(itertools.islice(iterate(V, np.ones((5, 2)), np.ones((2, 6)), beta=beta), 10, None))
+        assert np.isfinite(state.activations).all()
+        assert np.isfinite(state.bases).all()
+
+
+def test_rules_say_in_their_docstring_when_to_use_them() -> None:
+    import importlib
+
+    for rule in RULES.values():
+        assert "Use it" in str(importlib.import_module(type(rule).__module__).__doc__)
+
+
+def test_the_divergence_of_a_state_is_that_of_its_factors() -> None:
+    for beta in BETAS:
+        V = floored(CASES[-1].V, beta)
+        bases, activations = random_start(V, 5, np.random.default_rng(0))
+        state = next(iterate(V, bases, activations, beta=beta))
+        assert state.divergence() == pytest.approx(beta_divergence(V, bases @ activations, beta), rel=1e-7)
+    assert KULLBACK_LEIBLER in BETAS
