@@ -206,9 +206,7 @@ def _objection(found: Import, target: str) -> str:
         return ""
     if found.module == FRONT:
         return (
-            "the front opens doors only in __getattr__, when they are asked for"
-            if there and there[0] == DOORS
-            else ""
+            "the front opens doors only in __getattr__, when they are asked for" if there and there[0] == DOORS else ""
         )
     if target in {FRONT, ENTRY}:
         return "" if here and here[0] == DOORS and target == FRONT else "the front stands on this module"
@@ -268,9 +266,7 @@ def voices(house: House) -> list[str]:
         for node in ast.walk(tree):
             heard = _voice(node)
             if heard:
-                complaints.append(
-                    f"{name}:{getattr(node, 'lineno', 0)} uses {heard}: algorithms know no people"
-                )
+                complaints.append(f"{name}:{getattr(node, 'lineno', 0)} uses {heard}: algorithms know no people")
         complaints += [
             f"{found.module}:{found.line} imports {found.target}: algorithms know no people"
             for found in house.imports
@@ -353,9 +349,7 @@ def _public(
     tree: ast.Module | ast.ClassDef, inside: str = ""
 ) -> Iterator[tuple[str, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef]]:
     for node in tree.body:
-        if not isinstance(
-            node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-        ) or node.name.startswith("_"):
+        if not isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) or node.name.startswith("_"):
             continue
         if any(_dotted(mark).endswith((".setter", "overload")) for mark in node.decorator_list):
             continue
@@ -392,14 +386,10 @@ def shared_defaults(house: House) -> list[str]:
             if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
                 continue
             for default in [*node.args.defaults, *filter(None, node.args.kw_defaults)]:
-                literal = isinstance(
-                    default, ast.List | ast.Dict | ast.Set | ast.ListComp | ast.DictComp | ast.SetComp
-                )
+                literal = isinstance(default, ast.List | ast.Dict | ast.Set | ast.ListComp | ast.DictComp | ast.SetComp)
                 made = isinstance(default, ast.Call) and _dotted(default.func).split(".")[-1] in MUTABLE
                 if literal or made:
-                    complaints.append(
-                        f"{name}:{default.lineno} has a mutable default: {ast.unparse(default)}"
-                    )
+                    complaints.append(f"{name}:{default.lineno} has a mutable default: {ast.unparse(default)}")
     return complaints
 
 
@@ -434,9 +424,7 @@ def test_the_page_on_the_architecture_names_every_module() -> None:
 
 
 def _python(code: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     return done.stdout
 
 
@@ -454,9 +442,7 @@ def test_the_command_line_loads_no_pictures_before_it_draws_any() -> None:
     assert _loaded("import unweave.cli", ("matplotlib", "sklearn", "scipy.signal")) == []
 
 
-@pytest.mark.parametrize(
-    "arguments", [["-c", "import unweave"], ["-m", "unweave", "--help"]], ids=["import", "help"]
-)
+@pytest.mark.parametrize("arguments", [["-c", "import unweave"], ["-m", "unweave", "--help"]], ids=["import", "help"])
 def test_it_starts_in_under_half_a_second(arguments: list[str]) -> None:
     best = float("inf")
     for _ in range(8):  # the best of some: a busy machine says nothing about the program
@@ -544,9 +530,7 @@ SOUND = {
     "stft.py": "{}\nfrom unweave.audio import Audio\nimport scipy.fft",
     "rules/__init__.py": "{}\nfrom .multiplicative import step",
     "rules/multiplicative.py": "{}\nfrom ..errors import UnweaveError",
-    "nmf.py": '{}\nfrom .rules import step\ndef nmf(V, database=()):\n    """Factorise.\n'
-    + "\n" * 99
-    + '    """',
+    "nmf.py": '{}\nfrom .rules import step\ndef nmf(V, database=()):\n    """Factorise.\n' + "\n" * 99 + '    """',
     "masks.py": "{}\nimport unweave.stft\nfrom . import nmf",
     "plot.py": "{}\nimport matplotlib.pyplot\nfrom unweave import __version__, masks",
     "estimator.py": "{}\nfrom sklearn.base import BaseEstimator\nfrom .nmf import nmf",
@@ -563,9 +547,7 @@ def _build(root: Path, files: dict[str, str]) -> House:
     return House(root / "unweave")
 
 
-@pytest.mark.parametrize(
-    ("law", "files", "words"), BROKEN, ids=[f"{law.__name__}-{say}" for law, _, say in BROKEN]
-)
+@pytest.mark.parametrize(("law", "files", "words"), BROKEN, ids=[f"{law.__name__}-{say}" for law, _, say in BROKEN])
 def test_a_house_that_breaks_a_law_is_told_so(
     tmp_path: Path, law: Callable[[House], list[str]], files: dict[str, str], words: str
 ) -> None:

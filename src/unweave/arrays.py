@@ -40,7 +40,10 @@ def nonnegative_matrix(name: str, value: ArrayLike) -> Matrix:
 
     float32 and float64 stay what they are; float16 becomes float32; integers and booleans become float64.
     """
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise InvalidInput(f"{name} has rows of different lengths: a matrix is needed.") from None
     if array.ndim != 2:
         raise InvalidInput(f"{name}.shape={array.shape}, but a matrix with two axes is needed.")
     if np.iscomplexobj(array):

@@ -26,7 +26,7 @@ from unweave.errors import ReadError
 from unweave.formats import Format, mp3_with_length, without_chance
 from unweave.wav import SUBTYPES, WavHeader, WavWriter, quantise, read_frames, read_header
 
-__all__ = ["Sink", "Source", "open_sink", "open_source"]
+__all__ = ["Sink", "Source", "libsndfile_version", "open_sink", "open_source"]
 
 
 class Sink(Protocol):
@@ -266,3 +266,10 @@ def open_sink(file: BinaryIO, form: Format, subtype: str, *, sample_rate: int, n
     if form.name in ("wav", "rf64"):
         return WavWriter(file, sample_rate, n_channels, n_samples, subtype, rf64=form.name == "rf64")
     return _Encoder(file, sample_rate, n_channels, form, subtype)
+
+
+def libsndfile_version() -> str:
+    """Version of the C library that reads and writes what `unweave.wav` does not."""
+    import soundfile
+
+    return str(soundfile.__libsndfile_version__)

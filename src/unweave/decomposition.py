@@ -32,8 +32,8 @@ from unweave.arrays import Mask, Matrix
 from unweave.audio import Audio, as_audio
 from unweave.dictionary import Dictionary
 from unweave.divergence import ITAKURA_SAITO, KULLBACK_LEIBLER
-from unweave.errors import Incompatible
-from unweave.factorization import Order, component_order
+from unweave.errors import Incompatible, InvalidInput
+from unweave.factorization import ORDERS, Order, component_order
 from unweave.framing import STFT
 from unweave.masks import require_power
 from unweave.nmf import Progress, run
@@ -156,6 +156,8 @@ def steps(
     """Do what `decompose` does, and yield its `Progress` every few iterations; the generator's value is the result."""
     plan = plan or Plan()
     power = require_power(power)
+    if order not in ORDERS:
+        raise InvalidInput(f"order={order!r} is not one of {', '.join(ORDERS)}.")
     stft, sound = _source(audio, sample_rate, stft, bases)
     require_center(stft)
     plan = replace(plan, bases=_stacked(bases, sound, stft))
@@ -176,8 +178,9 @@ def _source(
     if isinstance(audio, Spectrogram):
         if stft is not None and stft != audio.stft:
             raise Incompatible("the spectrogram brings its own settings: leave stft out.")
-        return audio.stft, istft(audio)
-    sound = as_audio(audio, sample_rate)
+        stft, sound = audio.stft, as_audio(istft(audio), sample_rate)
+    else:
+        sound = as_audio(audio, sample_rate)
     if isinstance(bases, Dictionary):
         stft = stft or bases.stft
         bases.require_fit(stft, sound.sample_rate)

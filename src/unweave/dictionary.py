@@ -7,18 +7,17 @@ and ``settings``, a JSON text. Nothing in it is pickled, and the same dictionary
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from os import PathLike
-from typing import Any
 
 import numpy as np
 
 from unweave.arrays import Matrix
 from unweave.errors import Incompatible, InvalidInput, ReadError
 from unweave.framing import STFT
-from unweave.npz import read_npz, write_npz
+from unweave.npz import read_npz, understood, write_npz
+from unweave.sound import checked_rate
 
 __all__ = ["Dictionary"]
 
@@ -59,15 +58,15 @@ class Dictionary:
                 f"bases has {bases.shape[1]} bins, but n_fft={self.stft.n_fft} makes {self.stft.n_bins}: "
                 "were they made with another n_fft?"
             )
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinity, and is refused
+            bases = bases.astype(np.float32)
         if not np.isfinite(bases).all() or bases.min() < 0:
             raise InvalidInput("bases must be finite and not negative.")
-        bases = bases.astype(np.float32).view()
         bases.setflags(write=False)
         labels = tuple(str(label) for label in self.labels) or tuple(str(k) for k in range(bases.shape[2]))
         if len(labels) != bases.shape[2]:
             raise Incompatible(f"{len(labels)} labels for {bases.shape[2]} bases: one for each is needed.")
-        if not (isinstance(self.sample_rate, (int, float)) and 0 < self.sample_rate < float("inf")):
-            raise InvalidInput(f"sample_rate={self.sample_rate!r} is not a positive number of Hz.")
+        object.__setattr__(self, "sample_rate", checked_rate(self.sample_rate))
         object.__setattr__(self, "bases", bases)
         object.__setattr__(self, "labels", labels)
 
@@ -136,14 +135,5 @@ class Dictionary:
             raise ReadError(
                 f"{path} is not a dictionary of unweave: it holds {', '.join(sorted(arrays)) or 'nothing'}."
             )
-        return cls(arrays["bases"], tuple(settings.get("labels", ())), stft_of(settings, path), settings["sample_rate"])
-
-
-def stft_of(settings: Mapping[str, Any], path: str | PathLike[str]) -> STFT:
-    """The STFT settings in a file."""
-    try:
-        return STFT(**settings["stft"])
-    except (KeyError, TypeError) as error:
-        raise ReadError(
-            f"{path} holds no STFT settings that this version understands: {json.dumps(str(error))}."
-        ) from None
+        with understood(path):
+            return cls(arrays["bases"], tuple(settings["labels"]), STFT(**settings["stft"]), settings["sample_rate"])

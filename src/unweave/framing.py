@@ -122,6 +122,8 @@ class STFT:
     @classmethod
     def flucoma(cls, window_size: int = 1024, hop_size: int = -1, fft_size: int = -1) -> STFT:
         """Settings from FluCoMa's ``fftSettings``: -1 means half a window, and the next power of two."""
+        if window_size < 2:
+            raise InvalidInput(f"window_size={window_size} is not at least 2 samples.")
         power_of_two = 1 << max(1, math.ceil(math.log2(max(window_size, fft_size, 2))))
         return cls(power_of_two, hop_size if hop_size > 0 else window_size // 2, window_size, zeros_after=True)
 

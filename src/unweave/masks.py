@@ -9,7 +9,9 @@ the components to the mixture.
 
 The power is taken of the factors, not of the products, (w_k h_k)^p = w_k^p h_k^p, so that the sum over all components
 is one matrix product for every p. Before that every frame and every bin is divided by its largest factor, which no
-mask notices and which keeps large powers from overflowing.
+mask notices and which keeps large powers from overflowing. Where all products are too small for float32 none the less,
+because every component is strong either in the frame or in the bin but never in both, they are compared by their
+logarithms.
 
 Differences. FluCoMa silences bins where the model is silent, so that its parts lose them. `with_phase` is for what
 the librosa notebooks do: w_k h_k with the phase of the mixture; such parts do not sum to the mixture.
@@ -26,11 +28,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from unweave.arrays import Complex, Matrix
+from unweave.arrays import Complex, Mask, Matrix
 from unweave.errors import InvalidInput
 from unweave.factorization import Factorization
 
 __all__ = ["SoftMasks", "require_power", "with_phase"]
+
+_FAINT = 1e-30
+"""Sum of products below which some of them may have lost digits, or themselves, in float32 (1e-38)."""
 
 
 def require_power(power: float) -> float:
@@ -51,20 +56,27 @@ class SoftMasks:
     bases : ``(components, bins)``
     activations : ``(frames, components)``
         To the power of the mask, scaled as the module says.
+    log_bases, log_activations
+        Their natural logarithms, float64.
     """
 
     bases: Matrix
     activations: Matrix
+    log_bases: Matrix
+    log_activations: Matrix
 
     @classmethod
     def of(cls, factorization: Factorization, power: float = 1.0) -> SoftMasks:
         """Prepare the masks of a factorisation."""
         power = require_power(power)
-        bases = _scaled(factorization.bases.T, axis=0) ** power
-        activations = _scaled(factorization.activations.T, axis=1) ** power
+        bases = _scaled(factorization.bases.T, axis=0)
+        activations = _scaled(factorization.activations.T, axis=1)
+        with np.errstate(divide="ignore"):  # the logarithm of zero is -inf, as it should be
+            logs = power * np.log(bases), power * np.log(activations)
         return cls(
-            np.ascontiguousarray(bases, np.float32),
-            np.ascontiguousarray(activations, np.float32),
+            np.ascontiguousarray(bases**power, np.float32),
+            np.ascontiguousarray(activations**power, np.float32),
+            *logs,
         )
 
     def block(self, frames: slice, components: Sequence[int]) -> Matrix:
@@ -74,15 +86,30 @@ class SoftMasks:
         """
         activations = self.activations[frames]
         total = activations @ self.bases
-        silent = total < np.finfo(np.float32).tiny
-        total[silent] = 1
-        share = np.float32(1 / self.bases.shape[0])
+        faint = total < _FAINT
+        total[faint] = 1
+        shares = self._shares(frames, faint)
         out = np.empty((len(components), *total.shape), np.float32)
         for place, k in enumerate(components):
             mask = np.multiply(activations[:, k, None], self.bases[k], out=out[place])
             np.divide(mask, total, out=mask)
-            mask[silent] = share
+            mask[faint] = shares[k]
         return out
+
+    def _shares(self, frames: slice, faint: Mask) -> Matrix:
+        """Masks of all components where ``faint`` (frames, bins) is true, float64 ``(components, n)``."""
+        count = self.bases.shape[0]
+        shares = np.full((count, int(np.count_nonzero(faint))), 1 / count)
+        # Silent frames and silent bins are common, and settled: nothing of them is left to compare.
+        alive: Mask = np.logical_and.outer(self.activations[frames].any(axis=1), self.bases.any(axis=0))
+        compared = alive[faint]
+        frame, bin_ = np.nonzero(faint & alive)
+        levels = self.log_activations[frames][frame].T + self.log_bases[:, bin_]
+        top = levels.max(axis=0)
+        weights = np.exp(levels - np.where(np.isfinite(top), top, 0))
+        weights[:, np.isneginf(top)] = 1
+        shares[:, compared] = weights / weights.sum(axis=0)
+        return shares
 
 
 def _scaled(factor: Matrix, axis: int) -> Matrix:

@@ -32,7 +32,7 @@ from unweave.errors import InvalidInput
 from unweave.factorization import Factorization, Stop
 from unweave.initialize import Given
 from unweave.loop import Progress, State, iterate, make_factors, make_problem, run
-from unweave.plan import MAX_ITER, RESTARTS, TOL, Plan, Start, require_count
+from unweave.plan import MAX_COMPONENTS, MAX_ITER, RESTARTS, TOL, Plan, Start, require_count
 from unweave.rules import Rule
 from unweave.search import Search
 from unweave.threads import single_blas
@@ -118,7 +118,7 @@ def steps(V: ArrayLike, n_components: int, plan: Plan | None = None) -> Generato
     V, plan = nonnegative_matrix("V", V), plan or Plan()
     if V.size == 0:
         raise InvalidInput(f"V.shape={V.shape} has no entries: there is nothing to explain.")
-    require_count("n_components", n_components, 1, 10_000)
+    require_count("n_components", n_components, 1, MAX_COMPONENTS)
     given = Given.check(
         V,
         n_components,

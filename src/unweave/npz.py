@@ -7,44 +7,71 @@ Settings are a JSON text stored as an array of characters, so that the file open
 from __future__ import annotations
 
 import json
-import os
-import tempfile
+import secrets
+import struct
+import tokenize
 import zipfile
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unweave.errors import ReadError, WriteError
 
-__all__ = ["read_npz", "write_npz"]
+__all__ = ["read_npz", "understood", "write_npz"]
+
+# What zipfile, zlib, NumPy and json raise, between them, at bytes that are not what they should be.
+_DAMAGE = (
+    ValueError,
+    LookupError,
+    EOFError,
+    RuntimeError,
+    ArithmeticError,
+    MemoryError,
+    SyntaxError,
+    tokenize.TokenError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 def write_npz(path: str | PathLike[str], arrays: Mapping[str, NDArray[Any]], settings: Mapping[str, Any]) -> None:
     """Write arrays and settings to ``path``, by way of a temporary file beside it."""
     target = Path(path)
     text = np.array(json.dumps(settings, sort_keys=True, ensure_ascii=False))
-    temporary = ""
+    temporary = target.parent / f".unweave-{secrets.token_hex(8)}.part"
     try:
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        with os.fdopen(handle, "wb") as file:
-            np.savez(file, allow_pickle=False, **arrays, settings=text)
-        Path(temporary).chmod(0o666 & ~_umask())
-        Path(temporary).replace(target)
+        try:
+            with temporary.open("xb") as file:
+                _write_entries(file, {**arrays, "settings": text})
+            temporary.replace(target)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
     except OSError as error:
         raise WriteError(f"{target} cannot be written: {error.strerror or error}.") from None
-    finally:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
+
+
+def _write_entries(file: IO[bytes], arrays: Mapping[str, NDArray[Any]]) -> None:
+    """What `numpy.savez` writes, but without pickle in any version of NumPy."""
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, array in arrays.items():
+            # An entry made from a ZipInfo has the date of 1980, whenever it is written.
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as entry:
+                np.lib.format.write_array(entry, np.asarray(array), allow_pickle=False)
 
 
 def read_npz(path: str | PathLike[str], what: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """Read all arrays of ``path`` and its settings; ``what`` says in the error what it should have been."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with Path(path).open("rb") as opened:  # np.load would leave a damaged file open
+            file = np.load(opened, allow_pickle=False)
             if not isinstance(file, np.lib.npyio.NpzFile):
                 raise ReadError(f"{path} is a single array, not {what} of unweave (.npz).")
             arrays = {name: file[name] for name in file.files}
@@ -53,13 +80,18 @@ def read_npz(path: str | PathLike[str], what: str) -> tuple[dict[str, NDArray[An
         raise
     except OSError as error:
         raise ReadError(f"{path} cannot be read: {error.strerror or error}.") from None
-    except (ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise ReadError(f"{path} is not {what} of unweave (.npz): {str(error).splitlines()[0]}.") from None
+    except _DAMAGE as error:
+        reason = (str(error).splitlines() or ["it ends too early"])[0].rstrip(".")
+        raise ReadError(f"{path} is not {what} of unweave (.npz): {reason}.") from None
     return arrays, settings if isinstance(settings, dict) else {}
 
 
-def _umask() -> int:
-    """The permissions that new files are denied; mkstemp denies more than a user expects of a result."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+@contextmanager
+def understood(path: str | PathLike[str]) -> Iterator[None]:
+    """Say of what is wrong inside of the ``with`` block that the file was wrong."""
+    try:
+        yield
+    except KeyError as error:
+        raise ReadError(f"{path} lacks {error}: was it written by another version of unweave?") from None
+    except (ValueError, TypeError, LookupError) as error:  # InvalidInput and Incompatible are ValueErrors
+        raise ReadError(f"{path} is damaged, or of another version of unweave: {error}") from None

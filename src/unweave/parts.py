@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from unweave.arrays import Complex, Matrix, Samples
 from unweave.audio import Audio
-from unweave.dictionary import Dictionary, stft_of
+from unweave.dictionary import Dictionary
 from unweave.divergence import ITAKURA_SAITO
-from unweave.errors import Incompatible, ReadError
+from unweave.errors import Incompatible, InvalidInput, ReadError
 from unweave.factorization import Factorization, Stop, require_component
 from unweave.framing import STFT
 from unweave.masks import SoftMasks, require_power, with_phase
-from unweave.npz import read_npz, write_npz
+from unweave.npz import read_npz, understood, write_npz
 from unweave.stft import FrameBlock, rebuild, require_center
 
 __all__ = ["Decomposition"]
@@ -142,6 +142,10 @@ class Decomposition:
         One transform of the recording serves them all, and only a few blocks are in memory.
         """
         chosen = list(range(self.n_components)) if components is None else list(components)
+        for k in chosen:
+            require_component(k, self.n_components)
+        if not chosen:
+            raise InvalidInput("components is empty: name one at least.")
         masks = SoftMasks.of(self.factorization, self.power)
         channels, bins = self.audio.n_channels, self.stft.n_bins
 
@@ -223,7 +227,7 @@ class Decomposition:
             raise ReadError(
                 f"{path} is not a decomposition of unweave: it holds {', '.join(sorted(arrays)) or 'nothing'}."
             )
-        try:
+        with understood(path):
             audio = Audio(arrays["samples"], settings["sample_rate"])
             bases = arrays["bases"].reshape(-1, arrays["bases"].shape[-1])
             found = Factorization(
@@ -235,6 +239,4 @@ class Decomposition:
                 settings["seed"],
                 arrays["iterations"],
             )
-            return cls(audio, stft_of(settings, path), found, settings["power"], tuple(settings["labels"]))
-        except KeyError as error:
-            raise ReadError(f"{path} lacks {error}: was it written by another version of unweave?") from None
+            return cls(audio, STFT(**settings["stft"]), found, settings["power"], tuple(settings["labels"]))

@@ -18,6 +18,7 @@ from unweave.rules import Rule
 __all__ = [
     "FINALISTS",
     "FINAL_ITER",
+    "MAX_COMPONENTS",
     "MAX_ITER",
     "RESTARTS",
     "STARTS",
@@ -33,6 +34,7 @@ TOL = 1e-6
 RESTARTS = 10
 TRIAL_ITER = 20
 """Iterations of each start that is tried: enough to tell a poor one from a good one."""
+MAX_COMPONENTS = 10_000
 FINALISTS = 3
 FINAL_ITER = 50
 """How many of them go on for how long: enough to tell the best from the good ones."""

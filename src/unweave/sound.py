@@ -14,9 +14,10 @@ import math
 import numbers
 import os
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from unweave.arrays import Samples
 from unweave.errors import InvalidInput, ReadError
@@ -52,7 +53,7 @@ class Audio:
     (2, 2)
     """
 
-    samples: Samples
+    samples: NDArray[Any]
     sample_rate: int | float
 
     def __post_init__(self) -> None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from unweave.arrays import Complex, Samples
 from unweave.errors import Incompatible, InvalidInput
 from unweave.framing import STFT
+from unweave.sound import checked_rate
 
 __all__ = ["Spectrogram"]
 
@@ -51,11 +52,18 @@ class Spectrogram:
                 f"values has {values.shape[1]} bins, but n_fft={self.stft.n_fft} makes {self.stft.n_bins}: "
                 "was it made with another n_fft, or transposed?"
             )
+        if values.dtype.kind not in "fciu":
+            raise InvalidInput(f"values.dtype={values.dtype}, but complex numbers are needed.")
+        with np.errstate(over="ignore"):  # what complex64 cannot hold becomes infinity, and is refused
+            values = values.astype(np.complex64, copy=False).view()
         if not np.isfinite(values).all():
             raise InvalidInput("values contains NaN or infinity.")
-        values = values.astype(np.complex64, copy=False).view()
         values.setflags(write=False)
         object.__setattr__(self, "values", values)
+        object.__setattr__(self, "sample_rate", checked_rate(self.sample_rate))
+        if isinstance(self.n_samples, bool) or not isinstance(self.n_samples, (int, np.integer)):
+            raise InvalidInput(f"n_samples={self.n_samples!r} is not a whole number.")
+        object.__setattr__(self, "n_samples", int(self.n_samples))
         if self.n_samples < 0:
             shortest = 0 if self.stft.center else self.stft.n_fft
             object.__setattr__(self, "n_samples", (values.shape[2] - 1) * self.stft.hop_length + shortest)

@@ -101,28 +101,36 @@ def _samples_with_zeros(samples: Samples, first: int, length: int) -> Samples:
     return out
 
 
-def synthesis_block(values: Complex, settings: STFT) -> Samples:
-    """Inverse transform of ``(..., frames, bins)``, windowed and added where frames overlap.
+def synthesis_block(values: Complex, settings: STFT) -> tuple[Samples, Samples]:
+    """Inverse transform of ``(..., frames, bins)``, windowed.
 
-    Returns float32 ``(..., (frames - 1) * hop_length + win_length)``, not yet divided by the summed squared window.
+    Returns the frames added where they overlap, float32 ``(..., (frames - 1) * hop_length + win_length)``, not yet
+    divided by the summed squared window; and the last frames by themselves, for the next block to add.
     """
-    window = window_values(settings).astype(np.float32)
-    frames = scipy.fft.irfft(values, settings.n_fft, axis=-1)[..., settings.lead : settings.lead + settings.win_length]
-    hop, count = settings.hop_length, frames.shape[-2]
-    steps = -(-settings.win_length // hop)
+    hop, length, steps = settings.hop_length, settings.win_length, _steps(settings)
+    frames = scipy.fft.irfft(values, settings.n_fft, axis=-1)[..., settings.lead : settings.lead + length]
+    frames *= window_values(settings).astype(np.float32)
+    count = frames.shape[-2]
     # Column j of a frame cut into hops belongs j hops later: adding the cuts is adding the frames.
     out = np.zeros((*frames.shape[:-2], count + steps - 1, hop), np.float32)
     for step in range(steps):
-        part = slice(step * hop, min((step + 1) * hop, settings.win_length))
-        out[..., step : step + count, : part.stop - part.start] += frames[..., part] * window[part]
+        part = slice(step * hop, min((step + 1) * hop, length))
+        out[..., step : step + count, : part.stop - part.start] += frames[..., part]
     flat = out.reshape(*frames.shape[:-2], (count + steps - 1) * hop)
-    return flat[..., : (count - 1) * hop + settings.win_length]
+    return flat[..., : (count - 1) * hop + length], frames[..., max(0, count - steps + 1) :, :].copy()
+
+
+def _steps(settings: STFT) -> int:
+    """How many frames lie over a sample, at most."""
+    return -(-settings.win_length // settings.hop_length)
 
 
 class OverlapAdd:
     """Join blocks of rebuilt frames into the sound that they came from.
 
-    Takes what `synthesis_block` makes, in order; hands out samples as soon as no later frame can change them.
+    Takes what `synthesis_block` makes, in order; hands out samples as soon as no later frame can change them. Every
+    sample is the sum of the frames over it from the last to the first, wherever a block begins: the size of the
+    blocks changes no digit.
     """
 
     def __init__(self, settings: STFT, n_samples: int) -> None:
@@ -130,26 +138,22 @@ class OverlapAdd:
         self.n_samples = n_samples
         self.n_frames = settings.n_frames(n_samples)
         self.position = 0  # first sample that was not handed out yet
-        self.tail: Samples | None = None  # sums that later frames will add to
-        self.tail_start = settings.offset
+        self.earlier: Samples | None = None  # the frames before the block that reach into it
 
-    def add(self, block: Samples, begin: int, end: int) -> Samples:
+    def add(self, block: tuple[Samples, Samples], begin: int, end: int) -> Samples:
         """Add the frames ``begin`` to ``end``; return the samples ``(..., n)`` that are now complete."""
-        if self.tail is not None:
-            overlap = self.tail.shape[-1]
-            if overlap > block.shape[-1]:
-                block = np.concatenate(
-                    [block, np.zeros((*block.shape[:-1], overlap - block.shape[-1]), np.float32)], -1
-                )
-            block[..., :overlap] += self.tail
-        start = self.tail_start
-        last = end >= self.n_frames
-        done = self.n_samples - start if last else (end - begin) * self.settings.hop_length
-        self.tail, self.tail_start = block[..., done:], start + done
-        skip = max(0, self.position - start)
-        complete = block[..., skip : max(skip, min(done, self.n_samples - start))]
-        self.position = start + skip + complete.shape[-1]
-        return complete / self._weights(start + skip, complete.shape[-1])
+        (samples, last), hop, length = block, self.settings.hop_length, self.settings.win_length
+        if self.earlier is not None:
+            for age in range(1, self.earlier.shape[-2] + 1):
+                samples[..., : length - age * hop] += self.earlier[..., -age, age * hop :]
+            last = np.concatenate([self.earlier, last], axis=-2)
+        self.earlier = last[..., max(0, last.shape[-2] - _steps(self.settings) + 1) :, :]
+        start = self.settings.offset + begin * hop
+        stop = self.n_samples if end >= self.n_frames else min(start + (end - begin) * hop, self.n_samples)
+        first = max(start, self.position)
+        complete = samples[..., first - start : max(first, stop) - start]
+        self.position = first + complete.shape[-1]
+        return complete / self._weights(first, complete.shape[-1])
 
     def _weights(self, first: int, count: int) -> NDArray[np.float32]:
         """Sum of the squared windows over the frames that there are, at ``count`` samples from ``first`` on."""
@@ -176,7 +180,7 @@ def rebuild(
     """
     require_center(settings)
 
-    def work(span: tuple[int, int]) -> Samples:
+    def work(span: tuple[int, int]) -> tuple[Samples, Samples]:
         return synthesis_block(change(analysis_block(audio, settings, *span)), settings)
 
     join = OverlapAdd(settings, audio.n_samples)
@@ -244,7 +248,7 @@ def istft(spectrogram: Spectrogram) -> Audio:
     out = np.empty((frames.shape[0], spectrogram.n_samples), np.float32)
     join = OverlapAdd(settings, spectrogram.n_samples)
 
-    def work(span: tuple[int, int]) -> Samples:
+    def work(span: tuple[int, int]) -> tuple[Samples, Samples]:
         return synthesis_block(frames[:, span[0] : span[1]], settings)
 
     position = 0

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 from unweave.errors import InvalidInput
 
-__all__ = ["limit", "n_threads", "ordered", "single_blas", "spread"]
+__all__ = ["blas_info", "limit", "n_threads", "ordered", "single_blas", "spread"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -29,6 +29,7 @@ _lock = threading.Lock()
 _limit: int | None = None
 _pool: ThreadPoolExecutor | None = None
 _pool_size = 0
+_here = threading.local()  # has ``pooled`` in the pool's threads
 
 
 def n_threads() -> int:
@@ -37,7 +38,7 @@ def n_threads() -> int:
         return _limit
     asked = os.environ.get("UNWEAVE_THREADS", "").strip()
     if asked:
-        if not asked.isdigit() or int(asked) < 1:
+        if not asked.isdecimal() or int(asked) < 1:
             raise InvalidInput(f"UNWEAVE_THREADS={asked!r} is not a whole number of at least 1.")
         return int(asked)
     if hasattr(os, "sched_getaffinity"):
@@ -78,15 +79,24 @@ class _BlasHold:
                     from threadpoolctl import ThreadpoolController
 
                     self.controller = ThreadpoolController()
+                self._take_control()
                 self.limiter = self.controller.limit(limits=1, user_api="blas")
-                self.limiter.__enter__()
             self.users += 1
 
     def leave(self) -> None:
         with self.lock:
             self.users -= 1
             if self.users == 0:
-                self.limiter.__exit__(None, None, None)
+                self._take_control()
+                self.limiter.restore_original_limits()
+                self._take_control()
+
+    def _take_control(self) -> None:
+        """Let any thread set OpenBLAS's threads: threadpoolctl 3.8 obeys the first that ever did, and no other."""
+        for library in self.controller.lib_controllers:
+            release = getattr(library, "clear_controlling_thread", None)
+            if release is not None:
+                release(force=True)
 
 
 _blas = _BlasHold()
@@ -95,11 +105,23 @@ _blas = _BlasHold()
 @contextmanager
 def single_blas() -> Iterator[None]:
     """Hold the matrix library to one thread inside the ``with`` block."""
-    _blas.enter()
+    hold = _blas  # a fork inside the block puts another in its place
+    hold.enter()
     try:
         yield
     finally:
-        _blas.leave()
+        hold.leave()
+
+
+def blas_info() -> list[dict[str, Any]]:
+    """Name, version and threads of every matrix library that is loaded, as they are outside of `single_blas`."""
+    from threadpoolctl import threadpool_info
+
+    return [
+        {"name": each["internal_api"], "version": each["version"], "threads": each["num_threads"]}
+        for each in threadpool_info()
+        if each["user_api"] == "blas"
+    ]
 
 
 def _workers(count: int) -> ThreadPoolExecutor:
@@ -107,8 +129,17 @@ def _workers(count: int) -> ThreadPoolExecutor:
     global _pool, _pool_size
     with _lock:
         if _pool is None or _pool_size < count:
-            _pool, _pool_size = ThreadPoolExecutor(count, thread_name_prefix="unweave"), count
+            _pool, _pool_size = ThreadPoolExecutor(count, "unweave", _mark_as_pooled), count
         return _pool
+
+
+def _mark_as_pooled() -> None:
+    _here.pooled = True
+
+
+def _usable_threads() -> int:
+    """As `n_threads`, but one for work inside of the pool: to wait there for the pool would be to wait for ever."""
+    return 1 if hasattr(_here, "pooled") else n_threads()
 
 
 def _forget_pool() -> None:
@@ -127,7 +158,7 @@ def spread(work: Callable[[int, int], None], n_items: int) -> None:
     ``worker`` is the number of the thread, below `n_threads`, for workspaces of its own. The caller's thread
     takes its share. Items are handed out one at a time, so a slow thread delays nobody.
     """
-    count = min(n_threads(), n_items)
+    count = min(_usable_threads(), n_items)
     items = itertools.count()
     stopped = threading.Event()
 
@@ -145,9 +176,13 @@ def spread(work: Callable[[int, int], None], n_items: int) -> None:
         share(0)
         return
     pool = _workers(count - 1)
-    others = [pool.submit(share, worker) for worker in range(1, count)]
+    others: list[Future[None]] = []
     try:
+        others.extend(pool.submit(share, worker) for worker in range(1, count))
         share(0)
+    except BaseException:
+        stopped.set()
+        raise
     finally:
         # Also when the caller is interrupted: nobody may still write into arrays that are given back. Threads
         # that have not begun (the pool serves other callers too) have nothing left to do.
@@ -158,10 +193,19 @@ def spread(work: Callable[[int, int], None], n_items: int) -> None:
 
 
 def _finish(futures: Iterable[Future[Any]]) -> None:
-    """Wait for what runs and drop what has not begun; errors stay in the futures."""
+    """Wait for what runs and drop what has not begun; errors stay in the futures.
+
+    An interrupt while waiting is raised when nothing runs any more.
+    """
+    interrupt: BaseException | None = None
     for future in futures:
-        if not future.cancel():
-            future.exception()
+        while not (future.cancel() or future.done()):
+            try:
+                future.exception()
+            except BaseException as error:  # noqa: BLE001 - errors of the work are returned: this came from outside
+                interrupt = error
+    if interrupt is not None:
+        raise interrupt
 
 
 def ordered(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
@@ -169,7 +213,7 @@ def ordered(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterat
 
     At most ``n_threads() + 1`` results wait at a time, so memory stays bounded.
     """
-    count = n_threads()
+    count = _usable_threads()
     if count <= 1:
         yield from map(function, items)
         return
@@ -179,8 +223,15 @@ def ordered(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterat
         for item in items:
             waiting.append(pool.submit(function, item))
             if len(waiting) > count:
-                yield waiting.popleft().result()
+                yield _first(waiting)
         while waiting:
-            yield waiting.popleft().result()
+            yield _first(waiting)
     finally:
         _finish(waiting)
+
+
+def _first(waiting: deque[Future[Result]]) -> Result:
+    """Take the first result; it stays among those waited for until it is there."""
+    result = waiting[0].result()
+    waiting.popleft()
+    return result

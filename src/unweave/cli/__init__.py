@@ -1,0 +1,140 @@
+"""The command line: `unweave decompose`, `unweave demo`, `unweave doctor`.
+
+The problem: a command may be interrupted, refused or starved at any moment, and whoever typed it is no reader of
+tracebacks. So every command returns an exit code and speaks at most one sentence on stderr when it fails, results go
+to stdout and nothing else does, and files appear all at once at the end (`unweave.cli.output`).
+
+    0    done
+    1    something failed: a file, the disk, the memory
+    2    the command line asks for what cannot be
+    130  Ctrl-C; 128 + n for other signals
+
+The commands are loaded when they are called, so that ``unweave --help`` answers at once. Every default is read from
+the library's signatures and from the fields of `unweave.cli.job.Job`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+
+import click
+
+from unweave import __version__
+from unweave.cli.failure import USAGE, exit_code, is_expected, sentence
+from unweave.cli.interrupts import raised_signals
+from unweave.cli.talk import warn
+
+__all__ = ["commands", "main"]
+
+_SUMMARIES = {
+    "decompose": "Take a recording apart into its sounds.",
+    "demo": "Make a drum loop, take it apart, and say how well that went.",
+    "doctor": "Say what is installed, and what this machine can do.",
+}
+
+_EXAMPLES = """\b
+Examples:
+  unweave demo                              a first look, with a drum loop
+  unweave decompose loop.wav -k 3           three parts, in loop-unweave/
+  unweave decompose --help                  all options, and more examples
+"""
+
+
+class _Commands(click.Group):
+    """A group that knows its commands by name and loads one when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_SUMMARIES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name == "decompose":
+            from unweave.cli.decompose import decompose as command
+        elif cmd_name == "demo":
+            from unweave.cli.demo import demo as command
+        elif cmd_name == "doctor":
+            from unweave.cli.doctor import doctor as command
+        else:
+            return None
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_SUMMARIES.items()))
+
+
+@click.group(
+    cls=_Commands,
+    epilog=_EXAMPLES,
+    invoke_without_command=True,
+    subcommand_metavar="COMMAND [ARGS]...",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.pass_context
+@click.version_option(__version__, prog_name="unweave", message="%(prog)s %(version)s")
+def commands(context: click.Context) -> None:
+    """Take a recording apart into the sounds that it is made of."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help(), file=sys.stderr)
+        context.exit(USAGE)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        What follows `unweave`. Default: what the process was called with.
+    """
+    _accept_any_text()
+    try:
+        with raised_signals():
+            code = _call(sys.argv[1:] if arguments is None else list(arguments))
+            if sys.stdout is not None:  # closed by whoever started the process
+                sys.stdout.flush()
+    except BrokenPipeError:
+        _silence_stdout()
+        return 1
+    except BaseException as error:  # noqa: BLE001 - the last stop: whatever it is becomes a sentence and a code
+        return _report(error)
+    return code if isinstance(code, int) else 0
+
+
+def _call(arguments: list[str]) -> object:
+    """What click's own ``main`` does, without its opinions on interruptions and errors."""
+    with commands.make_context("unweave", arguments) as context:
+        return commands.invoke(context)
+
+
+def _report(error: BaseException) -> int:
+    if not is_expected(error) and os.environ.get("UNWEAVE_DEBUG"):
+        import traceback
+
+        traceback.print_exception(error, file=sys.stderr)
+    text = sentence(error)
+    if text:
+        with suppress(OSError):
+            warn(text)
+    if isinstance(error, OSError):
+        _silence_stdout()
+    return exit_code(error)
+
+
+def _accept_any_text() -> None:
+    """Let a terminal that knows few characters show the others as escapes, where it would refuse them."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+
+
+def _silence_stdout() -> None:
+    """Where stdout takes no more, Python's own last flush would complain about it once more."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError, AttributeError):
+        with suppress(OSError, ValueError, AttributeError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,121 @@
+"""manifest.json: what was done with what, by which settings, and which files came of it.
+
+Nothing in it depends on the clock, on the place or on the machine: the same command on the same recording gives the
+same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from unweave import __version__
+from unweave.cli.output import MANIFEST, MANIFEST_FORMAT
+from unweave.cli.settled import Settled
+from unweave.cli.sounds import Meter
+from unweave.cli.sources import Recording, file_digest
+from unweave.parts import Decomposition
+
+__all__ = ["describe", "write_manifest"]
+
+_VERSION = 1
+_ELSEWHERE = {"input", "out", "overwrite", "n_fft", "hop_length", "win_length", "window"}
+"""Fields of a job that are told elsewhere in the manifest, or do not change what is written."""
+
+
+def describe(
+    settled: Settled, recording: Recording, parts: Decomposition, names: Sequence[str], meters: Sequence[Meter]
+) -> dict[str, Any]:
+    """Everything but the list of files."""
+    audio, found = recording.audio, parts.factorization
+    energy = sum(meter.energy for meter in meters)
+    rows = [
+        {"component": k, "label": label, **_measured(names[k], meters[k], energy), "centroid_hz": _centroid(parts, k)}
+        for k, label in enumerate(parts.labels)
+    ]
+    residual = len(names) > parts.n_components
+    return {
+        "format": MANIFEST_FORMAT,
+        "format_version": _VERSION,
+        "unweave": __version__,
+        "input": {"name": _text(recording.name), "sha256": recording.sha256},
+        "audio": {
+            "sample_rate": audio.sample_rate,
+            "n_channels": audio.n_channels,
+            "n_samples": audio.n_samples,
+            "duration": audio.duration,
+        },
+        "settings": _settings(settled, parts),
+        "result": {
+            "stop": found.stop.name,
+            "stop_sentence": str(found.stop),
+            "n_iter": found.n_iter,
+            "iterations": found.iterations.tolist(),
+            "divergences": found.divergences.tolist(),
+        },
+        "components": rows,
+        "residual": _measured(names[-1], meters[-1], energy) | {"centroid_hz": None} if residual else None,
+        "files": [],
+    }
+
+
+def _settings(settled: Settled, parts: Decomposition) -> dict[str, Any]:
+    """Every setting as it was used."""
+    job = {name: value for name, value in asdict(settled.job).items() if name not in _ELSEWHERE}
+    given = {name: _given(job[name]) for name in ("bases", "activations")}
+    return (
+        job
+        | given
+        | {
+            "n_components": parts.n_components,
+            "stft": parts.stft.settings(),
+            "beta": parts.factorization.beta,
+            "seed": parts.factorization.seed,
+            "subtype": settled.file.subtype,
+            "gain": settled.file.gain,
+            "gain_asked": settled.job.gain,
+        }
+    )
+
+
+def _given(path: str | None) -> dict[str, str] | None:
+    return None if path is None else {"name": _text(Path(path).name), "sha256": file_digest(Path(path))}
+
+
+def _text(name: str) -> str:
+    """A file's name as text, also where its bytes are none."""
+    return os.fsencode(name).decode("utf-8", "replace")
+
+
+def _measured(name: str, meter: Meter, energy: float) -> dict[str, Any]:
+    return {
+        "file": name,
+        "level_db": meter.level_db,
+        "peak": meter.peak,
+        "energy_share": meter.energy / energy if energy > 0 else None,
+    }
+
+
+def _centroid(parts: Decomposition, k: int) -> float | None:
+    """Centre of gravity of a basis over all channels, in Hz; None where it is empty."""
+    basis = parts.bases[:, :, k].astype(np.float64).sum(axis=0)
+    total = float(basis.sum())
+    return float(basis @ parts.frequencies) / total if total > 0 else None
+
+
+def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
+    """List the files of the folder in the manifest, and write it."""
+    found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    manifest["files"] = [
+        {"file": name, "size": (folder / name).stat().st_size, "sha256": file_digest(folder / name)}
+        for name in found
+        if name != MANIFEST
+    ]
+    text = json.dumps(manifest, indent=2, ensure_ascii=False, allow_nan=False)
+    (folder / MANIFEST).write_text(text + "\n", "utf-8")

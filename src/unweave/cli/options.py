@@ -1,0 +1,87 @@
+"""Options of commands: under headings in the help, with defaults that are read from where they live."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+import click
+
+__all__ = ["BetaType", "Declared", "GainType", "HeadedCommand", "option"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Declared(Protocol):
+    """A decorator that leaves the function what it is."""
+
+    def __call__(self, function: F, /) -> F:
+        """Add to the function."""
+        ...
+
+
+_OTHERS = "Other options"
+
+
+class _HeadedOption(click.Option):
+    """An option that knows the heading it stands under."""
+
+    def __init__(self, *args: Any, heading: str = _OTHERS, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.heading = heading
+
+
+class HeadedCommand(click.Command):
+    """A command whose help has its options under headings, in the order in which they were declared."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, heading by heading."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx) if isinstance(parameter, click.Option) else None
+            if record is not None:
+                sections.setdefault(getattr(parameter, "heading", _OTHERS), []).append(record)
+        if _OTHERS in sections:  # last
+            sections[_OTHERS] = sections.pop(_OTHERS)
+        for heading, records in sections.items():
+            with formatter.section(heading):
+                formatter.write_dl(records)
+
+
+def option(heading: str, *names: str, **settings: Any) -> Declared:
+    """Declare an option under a heading; its default is shown."""
+    settings.setdefault("show_default", True)
+    return click.option(*names, cls=_HeadedOption, heading=heading, **settings)
+
+
+class _NumberOrWord(click.ParamType[float | str]):
+    """A number, or one of some words."""
+
+    name = "number"
+    words: dict[str, float | str]
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float | str:
+        """Return what a word stands for, or the number."""
+        if isinstance(value, str) and value.lower() in self.words:
+            return self.words[value.lower()]
+        try:
+            return float(value)
+        except ValueError:
+            self.fail(f"{value!r} is neither {', '.join(self.words)} nor a number.", param, ctx)
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """What the help shows as the value."""
+        return "|".join([*self.words, "NUMBER"])
+
+
+class BetaType(_NumberOrWord):
+    """A β, by its name or as a number."""
+
+    def __init__(self, words: dict[str, float]) -> None:
+        self.words = dict(words)
+
+
+class GainType(_NumberOrWord):
+    """A factor, or 'fit'."""
+
+    words: dict[str, float | str] = {"fit": "fit"}  # noqa: RUF012 - a constant, as in the class above

@@ -1,0 +1,107 @@
+"""A job whose options fit each other: what can be checked before the recording is read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from unweave.arrays import Matrix
+from unweave.cli.job import Job
+from unweave.cli.names import part_names, track_of
+from unweave.cli.output import OutputFolder
+from unweave.cli.sounds import SoundFile, require_gain, sound_file
+from unweave.cli.sources import STDIN, read_activations, read_bases
+from unweave.dictionary import Dictionary
+from unweave.errors import InvalidInput
+from unweave.framing import STFT
+from unweave.masks import require_power
+from unweave.plan import MAX_COMPONENTS, Plan, require_count
+from unweave.rules import RULES
+
+__all__ = ["Settled", "output_folder", "settle"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Settled:
+    """A job whose options fit each other."""
+
+    job: Job
+    n_components: int
+    bases: Dictionary | Matrix | None
+    stft: STFT
+    plan: Plan
+    file: SoundFile
+
+    @property
+    def labels(self) -> list[str]:
+        """What the components will be called."""
+        labels = [str(k) for k in range(self.n_components)]
+        given = self.bases.labels if isinstance(self.bases, Dictionary) else ()
+        labels[: len(given)] = given[: self.n_components]
+        return labels
+
+    def names(self, labels: Sequence[str]) -> list[str]:
+        """The files of the parts."""
+        track = "stdin" if self.job.input == STDIN else track_of(self.job.input)
+        residual = self.job.resynthesis == "product"
+        return part_names(self.job.name, track, labels, self.file.ext, residual=residual)
+
+
+def settle(job: Job) -> Settled:
+    """Check and complete the options."""
+    file = sound_file(job.format, job.subtype)
+    require_gain(job.gain)
+    require_power(job.power)
+    bases = None if job.bases is None else read_bases(job.bases)
+    activations = None if job.activations is None else read_activations(job.activations)
+    for what, kept, given in (
+        ("bases", job.keep_bases, bases),
+        ("activations", job.keep_activations, activations),
+    ):
+        if kept and given is None:
+            raise InvalidInput(f"--keep-{what} without --{what}: say which file holds those that are to be kept.")
+    plan = Plan(
+        beta=job.beta,
+        activations=activations,
+        learn_bases=not job.keep_bases,
+        learn_activations=not job.keep_activations,
+        start=job.init,
+        restarts=job.restarts,
+        rule=RULES[job.rule],
+        max_iter=job.max_iter,
+        tol=job.tol,
+        rng=job.seed,
+    )
+    plan.seed()  # refuses what is no seed
+    return Settled(job, _count(job, bases, activations), bases, _stft(job, bases), plan, file)
+
+
+def _count(job: Job, bases: Dictionary | Matrix | None, activations: Matrix | None) -> int:
+    if job.n_components is not None:
+        require_count("n_components", job.n_components, 1, MAX_COMPONENTS)
+        return job.n_components
+    n_bases = 0 if bases is None else bases.n_components if isinstance(bases, Dictionary) else bases.shape[-1]
+    n_activations = 0 if activations is None else activations.shape[0]
+    if not n_bases and not n_activations:
+        raise InvalidInput("-k is missing: say how many parts there shall be, as in -k 3.")
+    return max(n_bases, n_activations)
+
+
+def _stft(job: Job, bases: Dictionary | Matrix | None) -> STFT:
+    """The settings asked for; those of a dictionary where nothing else is said."""
+    asked = {
+        name: value
+        for name in ("n_fft", "hop_length", "win_length", "window")
+        if (value := getattr(job, name)) is not None
+    }
+    if not isinstance(bases, Dictionary) or asked.get("n_fft", bases.stft.n_fft) != bases.stft.n_fft:
+        return STFT(**asked)
+    return replace(bases.stft, **asked)
+
+
+def output_folder(job: Job) -> OutputFolder:
+    """The folder that a job writes."""
+    inputs = [Path(name) for name in (job.input, job.bases, job.activations) if name not in (None, STDIN)]
+    track = "stdin" if job.input == STDIN else track_of(job.input)
+    return OutputFolder(job.out or Path(f"{track}-unweave"), overwrite=job.overwrite, inputs=inputs)

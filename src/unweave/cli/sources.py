@@ -1,0 +1,112 @@
+"""What a command reads: the recording, from a file or from standard input, and matrices that a user brings."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import sys
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+import numpy as np
+
+from unweave.arrays import Matrix
+from unweave.audio import Audio, load
+from unweave.dictionary import Dictionary
+from unweave.errors import InvalidInput, ReadError, UnweaveError
+from unweave.npz import read_npz
+
+__all__ = ["STDIN", "Recording", "file_digest", "read_activations", "read_bases", "read_recording"]
+
+STDIN = "-"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recording:
+    """A recording, its name without folders, and the SHA-256 of the bytes that it was read from."""
+
+    audio: Audio
+    name: str
+    sha256: str
+
+
+class _NamedBytes(io.BytesIO):
+    """Bytes that an error can call by a name."""
+
+    name = "stdin"
+
+
+def read_recording(name: str, start: float, duration: float | None, sample_rate: float | None) -> Recording:
+    """Read a file, or standard input for '-'."""
+    if duration == 0:
+        raise InvalidInput("duration=0 takes nothing of the recording: leave it out, or give more than 0 seconds.")
+    path = Path(name)
+    if name != STDIN and (not path.exists() or path.is_file() or path.is_dir()):
+        audio = load(path, start=start, duration=duration, sample_rate=sample_rate)
+        return Recording(audio, path.name, file_digest(path))
+    # A stream can be read once only.
+    if name == STDIN and sys.stdin is None:
+        raise ReadError("stdin is closed: pipe a sound file into it.")
+    content = _NamedBytes(sys.stdin.buffer.read() if name == STDIN else path.read_bytes())
+    content.name = "stdin" if name == STDIN else name
+    digest = hashlib.sha256(content.getbuffer()).hexdigest()
+    audio = load(content, start=start, duration=duration, sample_rate=sample_rate)
+    return Recording(audio, PurePath(content.name).name, digest)
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_bases(path: str) -> Dictionary | Matrix:
+    """A dictionary, the dictionary of a decomposition, or a matrix ``(bins, n)`` or ``(channels, bins, n)``."""
+    if _is_matrix(path, "a dictionary"):
+        return _checked(path, "bases", _read_npy(path))
+    try:
+        return Dictionary.load(path)
+    except ReadError:
+        raise
+    except (UnweaveError, KeyError) as error:
+        raise ReadError(f"{path} is not a dictionary that can be used: {error}") from None
+
+
+def read_activations(path: str) -> Matrix:
+    """The activations ``(n, frames)`` of a decomposition, or a matrix."""
+    if _is_matrix(path, "a decomposition"):
+        return _checked(path, "activations", _read_npy(path))
+    arrays, _ = read_npz(path, "a decomposition")
+    if "activations" not in arrays:
+        raise ReadError(f"{path} holds no activations: it holds {', '.join(sorted(arrays)) or 'nothing'}.")
+    return _checked(path, "activations", arrays["activations"])
+
+
+def _is_matrix(path: str, what: str) -> bool:
+    """Whether a file is one matrix (True) or a collection of them (False), by its first bytes."""
+    try:
+        with Path(path).open("rb") as file:
+            head = file.read(6)
+    except (OSError, ValueError) as error:
+        raise ReadError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
+    if head != b"\x93NUMPY" and head[:4] != b"PK\x03\x04":
+        raise ReadError(f"{path} is neither {what} (.npz) nor a matrix (.npy).")
+    return head == b"\x93NUMPY"
+
+
+def _read_npy(path: str) -> Matrix:
+    try:
+        array: Matrix = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise ReadError(f"{path} is not a matrix that NumPy can read: {str(error).partition('. ')[0]}.") from None
+    return array
+
+
+def _checked(path: str, what: str, array: Matrix) -> Matrix:
+    if array.dtype.kind not in "fiu" or array.ndim not in (2, 3) or array.size == 0:
+        raise ReadError(f"{path} holds {array.dtype} of shape {array.shape}, but {what} are a matrix of real numbers.")
+    if not np.isfinite(array).all():
+        raise ReadError(f"{path} contains NaN or infinity: {what} must be finite.")
+    if array.min() < 0:
+        raise ReadError(f"{path} contains {array.min():.4g}: {what} must not be negative (are they in decibels?).")
+    return array

@@ -1,0 +1,160 @@
+import numpy as np
+import pytest
+
+from unweave.dictionary import Dictionary
+from unweave.errors import Incompatible, InvalidInput, ReadError, UnweaveError
+from unweave.factorization import Factorization
+from unweave.framing import STFT
+from unweave.npz import read_npz, write_npz
+from unweave.parts import Decomposition
+from unweave.sound import Audio
+
+SMALL = STFT(8, 2)
+
+
+def bases(*shape):
+    return np.random.default_rng(1).random(shape).astype(np.float32)
+
+
+@pytest.fixture
+def drums():
+    return Dictionary(bases(2, 5, 3), ("kick", "snare", "hihat"), SMALL, 22050)
+
+
+def test_a_matrix_is_one_channel_and_labels_are_numbers():
+    dictionary = Dictionary(bases(1025, 3))
+    assert dictionary.bases.shape == (1, 1025, 3)
+    assert dictionary.labels == ("0", "1", "2")
+    assert (dictionary.n_channels, dictionary.n_components) == (1, 3)
+    assert (dictionary.stft, dictionary.sample_rate) == (STFT(), 44100)
+
+
+def test_the_bases_are_a_copy_that_cannot_be_changed():
+    given = bases(5, 3)
+    dictionary = Dictionary(given, (), SMALL)
+    with pytest.raises(ValueError, match="read-only"):
+        dictionary.bases[0, 0, 0] = 1
+    before = dictionary.bases.copy()
+    given[:] = 0
+    np.testing.assert_array_equal(dictionary.bases, before)
+
+
+@pytest.mark.parametrize("rate", [22050, 22050.0, np.int64(22050), np.float32(22050)])
+def test_rates_are_numbers_of_any_kind(rate):
+    found = Dictionary(bases(5, 3), (), SMALL, rate).sample_rate
+    assert (found, type(found)) == (22050, int)
+
+
+def test_it_says_what_it_is(drums):
+    assert repr(drums) == "Dictionary(3 bases: kick, snare, hihat; n_fft=8 at 22050 Hz)"
+    assert "7, …; n_fft" in repr(Dictionary(bases(5, 9), (), SMALL))
+
+
+def test_bases_are_selected_by_label(drums):
+    chosen = drums.select(["hihat", "kick"])
+    assert chosen.labels == ("hihat", "kick")
+    np.testing.assert_array_equal(chosen.bases, drums.bases[:, :, [2, 0]])
+    assert (chosen.stft, chosen.sample_rate) == (drums.stft, drums.sample_rate)
+    with pytest.raises(InvalidInput, match="label 'tom' is not among kick, snare, hihat"):
+        drums.select(["kick", "tom"])
+
+
+def test_one_channel_serves_any_number_and_two_serve_two(drums):
+    one = Dictionary(bases(5, 3), (), SMALL)
+    assert one.fit_channels(1) is one.bases
+    np.testing.assert_array_equal(one.fit_channels(3), np.stack([one.bases[0]] * 3))
+    assert drums.fit_channels(2) is drums.bases
+    with pytest.raises(Incompatible, match="the dictionary has 2 channels, but the recording has 1"):
+        drums.fit_channels(1)
+
+
+def test_a_transform_in_which_bases_mean_other_sounds_is_refused(drums):
+    drums.require_fit(STFT(8, 4, 6), 22050)
+    with pytest.raises(Incompatible, match="made with n_fft=8, but this transform has n_fft=2048: use n_fft=8"):
+        drums.require_fit(STFT(), 22050)
+    with pytest.raises(Incompatible, match="made at 22050 Hz, but this recording has 44100 Hz: load it with sample_r"):
+        drums.require_fit(SMALL, 44100)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "words"),
+    [
+        ((bases(5),), InvalidInput, r"bases\.shape=\(5,\) of float32, but \(channels, bins, components\) is needed"),
+        ((bases(5, 0), (), SMALL), InvalidInput, r"bases\.shape=\(1, 5, 0\)"),
+        ((bases(5, 3) * 1j, (), SMALL), InvalidInput, "of complex64, but"),
+        ((np.full((5, 3), "a"), (), SMALL), InvalidInput, "of <U1, but"),
+        ((bases(3, 5), (), SMALL), Incompatible, "bases has 3 bins, but n_fft=8 makes 5: were they made with another"),
+        ((-bases(5, 3), (), SMALL), InvalidInput, "bases must be finite and not negative"),
+        ((np.full((5, 3), np.nan), (), SMALL), InvalidInput, "bases must be finite"),
+        ((np.full((5, 3), 1e300), (), SMALL), InvalidInput, "bases must be finite"),
+        ((bases(5, 3), ("a", "b"), SMALL), Incompatible, "2 labels for 3 bases: one for each is needed"),
+        ((bases(5, 3), (), SMALL, 0), InvalidInput, "sample_rate=0, but it must be a number of Hz above zero"),
+        ((bases(5, 3), (), SMALL, np.inf), InvalidInput, "sample_rate=inf, but"),
+    ],
+)
+def test_what_is_no_dictionary_is_refused(arguments, kind, words):
+    with pytest.raises(kind, match=words):
+        Dictionary(*arguments)
+
+
+# -- files
+
+
+def test_a_file_gives_everything_back(drums, tmp_path):
+    named = Dictionary(drums.bases, ("Große Trommel", "a, b", ""), STFT(8, 1, 6, "cosine", zeros_after=True), 8000.5)
+    named.save(tmp_path / "drums.npz")
+    back = Dictionary.load(tmp_path / "drums.npz")
+    np.testing.assert_array_equal(back.bases, named.bases)
+    assert (back.labels, back.stft, back.sample_rate) == (named.labels, named.stft, named.sample_rate)
+    first = (tmp_path / "drums.npz").read_bytes()
+    back.save(tmp_path / "again.npz")
+    assert (tmp_path / "again.npz").read_bytes() == first
+
+
+def test_the_bases_of_a_decomposition_are_a_dictionary(tmp_path):
+    found = Factorization(bases(10, 3), bases(3, 6))
+    parts = Decomposition(Audio(np.zeros((2, 10)), 8000), SMALL, found, labels=("a", "b", "c"))
+    parts.save(tmp_path / "parts.npz")
+    loaded = Dictionary.load(tmp_path / "parts.npz")
+    np.testing.assert_array_equal(loaded.bases, parts.dictionary.bases)
+    assert (loaded.labels, loaded.stft, loaded.sample_rate) == (("a", "b", "c"), SMALL, 8000)
+
+
+def test_other_files_are_refused_by_what_they_hold(tmp_path):
+    path = tmp_path / "other.npz"
+    np.savez(path, W=np.ones(3), H=np.ones(3))
+    with pytest.raises(ReadError, match=r"other\.npz is not a dictionary of unweave: it holds H, W\."):
+        Dictionary.load(path)
+    np.savez(path)
+    with pytest.raises(ReadError, match=r"it holds nothing\."):
+        Dictionary.load(path)
+    path.write_bytes(b"RIFF")
+    with pytest.raises(ReadError, match="other.npz is not a dictionary of unweave"):
+        Dictionary.load(path)
+    with pytest.raises(ReadError, match="absent.npz cannot be read: No such file"):
+        Dictionary.load(tmp_path / "absent.npz")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"stft": None}, "drums.npz lacks 'stft': was it written by another version of unweave?"),
+        ({"sample_rate": None}, "drums.npz lacks 'sample_rate'"),
+        ({"labels": None}, "drums.npz lacks 'labels'"),
+        ({"labels": ["one"]}, "drums.npz is damaged, .*: 1 labels for 3 bases"),
+        ({"labels": 3}, "drums.npz is damaged"),
+        ({"stft": {"n_fft": 8, "more": 1}}, "drums.npz is damaged"),
+        ({"stft": {"n_fft": 16}}, "drums.npz is damaged, .*: bases has 5 bins"),
+        ({"stft": "hann"}, "drums.npz is damaged"),
+        ({"sample_rate": "fast"}, "drums.npz is damaged"),
+    ],
+)
+def test_a_file_that_contradicts_itself_is_refused_as_a_file(drums, tmp_path, change, words):
+    path = tmp_path / "drums.npz"
+    drums.save(path)
+    arrays, settings = read_npz(path, "a dictionary")
+    settings = {name: value for name, value in {**settings, **change}.items() if value is not None}
+    write_npz(path, arrays, settings)
+    with pytest.raises(ReadError, match=words) as caught:
+        Dictionary.load(path)
+    assert isinstance(caught.value, UnweaveError)
