@@ -5,6 +5,7 @@ that cannot run here is marked on the line before, with the reason: `<!-- not ru
 """
 
 import doctest
+import importlib
 import re
 import shlex
 import subprocess
@@ -190,8 +191,7 @@ def command_tree() -> dict[str, Any]:
     """Every command by what one types, `unweave` itself first."""
     import click
 
-    from unweave import cli
-
+    cli = importlib.import_module("unweave.cli")
     groups = [thing for thing in [cli.main, *vars(cli).values()] if isinstance(thing, click.Group)]
     if not groups:
         raise TypeError("unweave.cli holds no click group")

@@ -85,7 +85,8 @@ def vocoded(parts: Decomposition, k: int, carrier: Audio | None = None, *, seed:
 
 def _curve(parts: Decomposition, k: int) -> Matrix:
     """Activation ``k`` interpolated to samples, float32 ``(n_samples,)``."""
-    activations = parts.activations.astype(np.float64)
+    # Of bases of length one, so that the curves of different components compare.
+    activations = parts.factorization.normalize().activations.astype(np.float64)
     largest = float(activations.max(initial=0)) or 1.0
     frames = np.arange(activations.shape[1]) * parts.stft.hop_length
     root = 0.5 if parts.is_power else 1.0

@@ -51,9 +51,9 @@ class STFT:
     ----------
     n_fft : int, at least 2
         Samples of a transform. More bins tell closer pitches apart; they do not make time any sharper.
-    hop_length : int, default ``n_fft // 4``
+    hop_length : int, default -1, which stands for ``n_fft // 4``
         Samples from one frame to the next. Shorter hops follow faster changes and cost more.
-    win_length : int, default ``n_fft``
+    win_length : int, default -1, which stands for ``n_fft``
         Samples under the window, at most ``n_fft``; the rest of the frame is zeros. Longer windows tell pitches
         apart, shorter ones keep drums sharp.
     window : str
@@ -78,8 +78,8 @@ class STFT:
     """
 
     n_fft: int = 2048
-    hop_length: int = 0
-    win_length: int = 0
+    hop_length: int = -1
+    win_length: int = -1
     window: str = "hann"
     center: bool = True
     zeros_after: bool = False
@@ -92,9 +92,9 @@ class STFT:
             object.__setattr__(self, name, int(value))
         if not 2 <= self.n_fft <= 2**20:
             raise InvalidInput(f"n_fft={self.n_fft} is not between 2 and {2**20} samples.")
-        # Zero stands for "not given"; the settings always hold the number that is meant.
-        object.__setattr__(self, "hop_length", self.hop_length or max(1, self.n_fft // 4))
-        object.__setattr__(self, "win_length", self.win_length or self.n_fft)
+        # -1 stands for "not given"; the settings always hold the number that is meant.
+        object.__setattr__(self, "hop_length", max(1, self.n_fft // 4) if self.hop_length == -1 else self.hop_length)
+        object.__setattr__(self, "win_length", self.n_fft if self.win_length == -1 else self.win_length)
         self._validate()
 
     def _validate(self) -> None:

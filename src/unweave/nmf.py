@@ -110,11 +110,15 @@ def nmf(
     [[1.0, 0.0, 1.0, 0.0], [2.0, 0.0, 2.0, 0.0], [0.0, 3.0, 3.0, 0.0]]
     """
     plan = Plan(beta, bases, activations, learn_bases, learn_activations, start, restarts, rule, max_iter, tol, rng)
-    return run(steps(V, n_components, plan))
+    found = run(steps(V, n_components, plan))
+    return found if plan.bases is not None or plan.activations is not None else found.sort()
 
 
 def steps(V: ArrayLike, n_components: int, plan: Plan | None = None) -> Generator[Progress, None, Factorization]:
-    """Do what `nmf` does, and yield its `Progress` every few iterations; the generator's value is the result."""
+    """Do what `nmf` does, and yield its `Progress` every few iterations; the generator's value is the result.
+
+    Components are left in the order in which they were found.
+    """
     V, plan = nonnegative_matrix("V", V), plan or Plan()
     if V.size == 0:
         raise InvalidInput(f"V.shape={V.shape} has no entries: there is nothing to explain.")

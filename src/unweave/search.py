@@ -149,7 +149,7 @@ class Search:
                 motion.step()
 
     def _result(self, best: _Run) -> Factorization:
-        """The factorisation in the user's units and in a stable order."""
+        """The factorisation in the user's units."""
         bases, activations = best.factors.bases.T.copy(), best.factors.activations.T.copy()
         self.given.restore(bases, activations, self.scale)
         iterations, divergences = (np.array(column) for column in zip(*best.history, strict=True))
@@ -158,4 +158,4 @@ class Search:
         found = Factorization(
             bases, activations, divergences, self.stop, self.plan.beta, self.seed, iterations.astype(np.int64)
         )
-        return found if self.given.any else found.normalize().sort()
+        return found if self.given.any else found.normalize()

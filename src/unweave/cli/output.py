@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
@@ -91,9 +91,8 @@ class OutputFolder:
         with held_signals():
             try:
                 home = self._target if self._target.is_dir() else self._make_parents()
-                self.path = Path(tempfile.mkdtemp(prefix=_HIDDEN, dir=home))
+                self.path = _hidden_folder(home)
                 self._staged = True
-                self.path.chmod(0o777 & ~_umask())
             except OSError as error:
                 self._remove_made()
                 raise self._unwritable(error) from None
@@ -122,7 +121,7 @@ class OutputFolder:
         self._refuse([*new, *old])
         if not self._overwrite and any(os.path.lexists(self._target / name) for name in new):
             raise WriteError(f"{self.shown} was filled by somebody else meanwhile.")
-        aside = Path(tempfile.mkdtemp(prefix=_HIDDEN, dir=self._target))
+        aside = _hidden_folder(self._target)
         moves = _Moves()
         try:
             for name in [*old, *(name for name in new if os.path.lexists(self._target / name))]:
@@ -235,7 +234,8 @@ def _remove_empty(folder: Path, names: Iterable[str]) -> None:
                     (folder / parent).rmdir()
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _hidden_folder(home: Path) -> Path:
+    """A new folder under a name that nobody has; ``mkdtemp`` would deny it to everybody else."""
+    path = home / f"{_HIDDEN}{secrets.token_hex(8)}"
+    path.mkdir()
+    return path
