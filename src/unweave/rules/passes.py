@@ -28,14 +28,15 @@ _VANISHED = 1e-30
 
 
 class _Workspace:
-    """Arrays of one thread, as large as the largest block."""
+    """Arrays of one thread: as large as the largest block, and as the largest portion."""
 
-    def __init__(self, size: int, problem: Problem) -> None:
+    def __init__(self, block: int, portion: int, problem: Problem) -> None:
         bins, count, dtype = problem.frames.shape[1], problem.n_components, problem.frames.dtype
-        self.target = np.empty((size, bins), dtype)  # V ⊙ Ŷ^(β-2)
-        self.power = np.empty((size, bins), dtype)  # Ŷ^(β-1)
-        self.numerator = np.empty((size, count), dtype)
-        self.denominator = np.empty((size, count), dtype)
+        self.target = np.empty((block, bins), dtype)  # V ⊙ Ŷ^(β-2)
+        self.power = np.empty((block, bins) if problem.beta != KULLBACK_LEIBLER else 0, dtype)  # Ŷ^(β-1)
+        self.ratio = np.empty((block, count), dtype)
+        self.denominator = np.empty((block, count), dtype)
+        self.growth = np.empty((portion, count), dtype)
         self.share = np.empty((count, bins), dtype)
 
 
@@ -50,19 +51,21 @@ class MultiplicativePass:
         self.weight = 0.0
         self.bases_sum: Matrix = factors.bases[:, 0]
         self.bases_gram: Matrix = factors.bases
+        self.fixed: Mask = ~problem.learn_activations
         self.gamma = monotone_exponent(problem.beta)
-        self.epsilon = problem.epsilon
-        self.vanished = _VANISHED * float(problem.frames.mean(dtype=np.float64) or 1.0)
+        self.vanished = _VANISHED * problem.level
         self.portions = problem.portions()
-        size = max(block.stop - block.start for portion in self.portions for block in portion)
-        self.workspaces = [_Workspace(size, problem) for _ in range(n_threads())]
+        block = max(block.stop - block.start for portion in self.portions for block in portion)
+        portion = max(portion[-1].stop - portion[0].start for portion in self.portions)
+        self.workspaces = [_Workspace(block, portion, problem) for _ in range(n_threads())]
         shape = (len(self.portions), *factors.bases.shape)
         self.learns = bool(problem.learn_bases.any())
         self.moves, self.primed = True, False
-        self.numerators = np.zeros(shape if self.learns else 0)
+        # A portion is summed in the dtype of V, which is short work; all portions together in float64.
+        self.numerators = np.zeros(shape if self.learns else 0, problem.frames.dtype)
         # For β = 1 the denominator is a sum over frames, one number a component; for β = 2 it is (HᵀH) W.
         narrow = problem.beta in (KULLBACK_LEIBLER, EUCLIDEAN)
-        self.denominators = np.zeros(shape if self.learns and not narrow else 0)
+        self.denominators = np.zeros(shape if self.learns and not narrow else 0, problem.frames.dtype)
 
     def step(self, weight: float = 0.0, following: float = 0.0) -> None:
         """One iteration: all bases, then all activations, each extrapolated by ``weight`` first.
@@ -94,49 +97,67 @@ class MultiplicativePass:
         bases = self.factors.bases
         self.moves = weight is not None and bool(self.problem.learn_activations.any())
         self.weight = weight or 0.0
-        self.bases_sum = bases.sum(axis=1, dtype=np.float64).astype(bases.dtype)
+        total = bases.sum(axis=1, dtype=np.float64)
+        # Where a basis is zero nothing is known of its activation: it stays as it is.
+        self.fixed = ~self.problem.learn_activations | (total <= 0)
+        self.bases_sum = (1 / np.where(total > 0, total, 1)).astype(bases.dtype)
         if self.problem.beta == EUCLIDEAN:
             self.bases_gram = bases @ bases.T
         if self.moves or self.learns:
             spread(self._portion, len(self.portions))
 
     def _portion(self, portion: int, worker: int) -> None:
-        space = self.workspaces[worker]
-        if self.numerators.size:
-            self.numerators[portion] = 0
-        if self.denominators.size:
-            self.denominators[portion] = 0
-        for block in self.portions[portion]:
-            self._block(portion, block, space)
-
-    def _block(self, portion: int, block: slice, space: _Workspace) -> None:
-        """Move the activations of one block of frames, and take its share of what the bases need."""
-        V, H = self.problem.frames[block], self.factors.activations[block]
-        W, size = self.factors.bases, block.stop - block.start
-        target, power = space.target[:size], space.power[:size]
+        space, blocks = self.workspaces[worker], self.portions[portion]
+        whole = slice(blocks[0].start, blocks[-1].stop)
+        if self.moves and self.before is not None:
+            _go_ahead(self.factors.activations[whole], self.before.activations[whole], self.weight, space.growth)
+        for block in blocks:
+            if self.moves:
+                self._move_activations(block, space)
+            if self.learns:
+                self._sum_up(portion, block, space)
         if self.moves:
-            if self.before is not None:
-                before = self.before.activations[block]
-                point = ahead(H, before, self.weight)
-                before[...] = H
-                H[...] = point
-            target_now, power_now = self._model(V, H, W, target, power)
-            numerator = np.matmul(target_now, W.T, out=space.numerator[:size])
-            denominator = self._activation_denominator(power_now, H, space.denominator[:size])
-            _move(H, numerator, denominator, self.gamma, (self.problem.learn_activations, self.vanished))
-        if self.numerators.size:
-            target_now, power_now = self._model(V, H, self.origin, target, power)
-            self.numerators[portion] += np.matmul(H.T, target_now, out=space.share)
-            if self.denominators.size:
-                self.denominators[portion] += np.matmul(H.T, power_now, out=space.share)
+            _flush(self.factors.activations[whole], self.vanished, self.problem.learn_activations)
 
-    def _model(self, V: Matrix, H: Matrix, W: Matrix, target: Matrix, power: Matrix) -> tuple[Matrix, Matrix]:
-        """V ⊙ Ŷ^(β-2) and Ŷ^(β-1); ``power`` is not filled where nobody needs it."""
+    def _move_activations(self, block: slice, space: _Workspace) -> None:
+        """Move the activations of one block of frames."""
+        V, H, W = self.problem.frames[block], self.factors.activations[block], self.factors.bases
+        size = H.shape[0]
+        target, power = self._model(V, H, W, space)
+        ratio = np.matmul(target, W.T, out=space.ratio[:size])
+        if self.problem.beta == KULLBACK_LEIBLER:
+            ratio *= self.bases_sum  # one over the sum: see `_pass`
+        else:
+            denominator = space.denominator[:size]
+            factors = (H, self.bases_gram) if self.problem.beta == EUCLIDEAN else (power, W.T)
+            np.matmul(*factors, out=denominator)
+            _divide(ratio, denominator, self.gamma)
+        if self.fixed.any():
+            ratio[:, self.fixed] = 1
+        H *= ratio
+
+    def _sum_up(self, portion: int, block: slice, space: _Workspace) -> None:
+        """Take the share of one block in what the bases need for their next step."""
+        V, H = self.problem.frames[block], self.factors.activations[block]
+        first = block == self.portions[portion][0]
+        target, power = self._model(V, H, self.origin, space)
+        sums = [(self.numerators, target)]
+        if self.denominators.size:
+            sums.append((self.denominators, power))
+        for total, factor in sums:
+            if first:
+                np.matmul(H.T, factor, out=total[portion])
+            else:
+                total[portion] += np.matmul(H.T, factor, out=space.share)
+
+    def _model(self, V: Matrix, H: Matrix, W: Matrix, space: _Workspace) -> tuple[Matrix, Matrix]:
+        """V ⊙ Ŷ^(β-2) and Ŷ^(β-1); the latter is not filled where nobody needs it."""
         beta = self.problem.beta
+        target, power = space.target[: V.shape[0]], space.power[: V.shape[0]]
         if beta == EUCLIDEAN:
             return V, power
         model: Matrix = np.matmul(H, W, out=target)
-        model += self.epsilon
+        model += self.problem.epsilon
         if beta == KULLBACK_LEIBLER:
             np.divide(V, model, out=target)
             return target, power
@@ -150,55 +171,56 @@ class MultiplicativePass:
         np.multiply(V, target, out=target)
         return target, power
 
-    def _activation_denominator(self, power: Matrix, H: Matrix, out: Matrix) -> Matrix:
-        if self.problem.beta == KULLBACK_LEIBLER:
-            return self.bases_sum
-        if self.problem.beta == EUCLIDEAN:
-            np.matmul(H, self.bases_gram, out=out)
-        else:
-            np.matmul(power, self.factors.bases.T, out=out)
-        return out
-
     def _move_bases(self) -> None:
         H, W = self.factors.activations, self.factors.bases
         if self.before is not None:
             self.before.bases[...] = W
             W[...] = self.origin
-        numerator = self.numerators.sum(axis=0)
+        ratio = self.numerators.sum(axis=0, dtype=np.float64)
         denominator: NDArray[np.float64]
         if self.problem.beta == KULLBACK_LEIBLER:
-            denominator = H.sum(axis=0, dtype=np.float64)[:, None]
+            denominator = np.broadcast_to(H.sum(axis=0, dtype=np.float64)[:, None], ratio.shape)
         elif self.problem.beta == EUCLIDEAN:
             denominator = ((H.T @ H) @ W).astype(np.float64)
         else:
-            denominator = self.denominators.sum(axis=0)
-        _move(W.T, numerator.T, denominator.T, self.gamma, (self.problem.learn_bases, self.vanished))
+            denominator = self.denominators.sum(axis=0, dtype=np.float64)
+        _divide(ratio, denominator, self.gamma)
+        ratio[~self.problem.learn_bases] = 1
+        np.multiply(W, ratio, out=W, casting="same_kind")
+        _flush(W.T, self.vanished, self.problem.learn_bases)
 
 
-def _move(factor: Matrix, numerator: Matrix, denominator: Matrix, gamma: float, rest: tuple[Mask, float]) -> None:
-    """Multiply ``factor`` ``(n, components)`` in place by (numerator / denominator)^γ where its component learns.
+def _divide(numerator: Matrix, denominator: Matrix, gamma: float) -> None:
+    """Put (numerator / denominator)^γ in the place of the numerator.
 
-    Where the denominator is zero nothing is known of the entry, and it stays as it is.
+    Where the denominator is zero nothing is known of an entry: the ratio is 1, and it stays as it is.
     """
-    learn, vanished = rest
-    ratio = np.ones(factor.shape, factor.dtype)
-    np.divide(numerator, denominator, out=ratio, where=denominator > 0, casting="same_kind")
+    np.divide(numerator, denominator, out=numerator, where=denominator > 0)
+    numerator[denominator <= 0] = 1
     if gamma != 1:
-        np.power(ratio, gamma, out=ratio)
-    if learn.all():
-        np.multiply(factor, ratio, out=factor)
-        factor[factor < vanished] = 0
-    else:
-        moved = factor[:, learn] * ratio[:, learn]
-        moved[moved < vanished] = 0
-        factor[:, learn] = moved
+        np.power(numerator, gamma, out=numerator)
+
+
+def _flush(factor: Matrix, vanished: float, learn: Mask) -> None:
+    """Set what has vanished to zero, in place, where components learn; ``factor`` is ``(n, components)``."""
+    gone = factor < vanished
+    gone &= learn
+    factor[gone] = 0
+
+
+def _go_ahead(now: Matrix, before: Matrix, weight: float, growth: Matrix) -> None:
+    """Move ``now`` to its extrapolated point and remember where it was, both in place."""
+    growth = growth[: now.shape[0]]
+    np.subtract(now, before, out=growth)
+    np.maximum(growth, 0, out=growth)
+    growth *= weight
+    before[...] = now
+    now += growth
 
 
 def ahead(now: Matrix, before: Matrix, weight: float) -> Matrix:
     """The extrapolated point; entries that shrank stay where they are, so that it is a step up or none."""
-    point: Matrix = np.subtract(now, before)
-    np.maximum(point, 0, out=point)
-    point *= weight
+    point: Matrix = np.maximum(now - before, 0) * weight
     point += now
     return point
 

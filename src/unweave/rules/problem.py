@@ -13,7 +13,7 @@ the number of threads.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -24,6 +24,9 @@ from unweave.divergence import block_divergence
 from unweave.threads import n_threads, spread
 
 __all__ = ["Factors", "Motion", "Problem", "Rule"]
+
+_SMALL_PRODUCT = 0.95e6
+_SMALLEST_BLOCK, _LARGEST_BLOCK = 32, 256
 
 _PORTIONS = 32
 """Most portions a pass is cut into: enough for the threads to share evenly, few enough for their sums to stay small."""
@@ -59,6 +62,16 @@ class Problem:
     beta: float
     learn_bases: Mask
     learn_activations: Mask
+    level: float = field(init=False)
+    """The mean of V, or 1 where that is zero."""
+    epsilon: float = field(init=False)
+    """The constant below the model, in the unit of V; larger for β < 0, where its powers would overflow."""
+
+    def __post_init__(self) -> None:
+        exponent = min(1.0, 2.0 / (2.0 - self.beta)) if self.beta < 0 else 1.0
+        level = float(self.frames.mean(dtype=np.float64)) or 1.0
+        object.__setattr__(self, "level", level)
+        object.__setattr__(self, "epsilon", level * EPSILON**exponent)
 
     @property
     def n_components(self) -> int:
@@ -66,23 +79,23 @@ class Problem:
         return int(self.learn_bases.size)
 
     @property
-    def epsilon(self) -> float:
-        """The constant below the model, in the unit of V; larger for β < 0, where its powers would overflow."""
-        mean = float(self.frames.mean(dtype=np.float64)) or 1.0
-        return mean * float(EPSILON ** min(1.0, 2.0 / (2.0 - self.beta)) if self.beta < 0 else EPSILON)
-
-    @property
     def block_frames(self) -> int:
-        """Frames in a block: measured to be fast for the number of components, and within the second-level cache."""
-        if self.n_components <= 4:
-            return 256
-        return 64 if self.n_components <= 16 else 128
+        """Frames in a block: what the matrix library is fast with, as long as a block stays in the second-level cache.
+
+        OpenBLAS has a kernel of its own for products of up to a million multiplications, which is half as fast again
+        where one side is as short as the number of components (docs/decisions/0011). Beyond that, larger is better. The
+        choice depends on the problem only: timing it would make results depend on the hour.
+        """
+        small = int(_SMALL_PRODUCT / (self.frames.shape[1] * self.n_components)) // 8 * 8
+        return min(small, _LARGEST_BLOCK) if small >= _SMALLEST_BLOCK else _LARGEST_BLOCK
 
     def portions(self) -> list[list[slice]]:
-        """Blocks of frames, grouped into portions of work."""
+        """Blocks of frames of nearly one size, grouped into portions of work."""
         n_frames, size = self.frames.shape[0], self.block_frames
-        if n_frames < 4 * size:  # short recordings: smaller blocks, so that two threads have work
-            size = max(32, -(-n_frames // 4))
+        count = -(-n_frames // size)
+        if count < _PORTIONS:  # short recordings: an even number of equal blocks, so that two threads share evenly
+            count = max(count + count % 2, min(4, -(-n_frames // _SMALLEST_BLOCK)))
+        size = -(-n_frames // count)
         blocks = [slice(start, min(start + size, n_frames)) for start in range(0, n_frames, size)]
         length = -(-len(blocks) // _PORTIONS)
         return [blocks[start : start + length] for start in range(0, len(blocks), length)]
