@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from unweave import threads
+from unweave import search, threads
 from unweave.decomposition import magnitudes
 from unweave.divergence import beta_divergence
 from unweave.errors import Incompatible, InvalidInput
@@ -14,6 +14,7 @@ from unweave.initialize import random_start
 from unweave.nmf import Plan, nmf, run, steps
 from unweave.plan import RESTARTS, STARTS
 from unweave.rules import RULES, Multiplicative, Rule
+from unweave.search import SAMPLE_FRAMES
 from unweave.synthesis import drum_loop
 
 from .problems import BETAS, CASES, Case
@@ -328,3 +329,39 @@ def test_what_cannot_be_meant_is_refused_in_a_sentence(
 ) -> None:
     with pytest.raises(error, match=words):
         nmf(**{"V": V, "n_components": 2, **arguments})  # type: ignore[arg-type]
+
+
+class TestLong:
+    """Recordings so long that their starts are compared on some of their frames."""
+
+    @staticmethod
+    def _long() -> NDArray[np.float32]:
+        rng = np.random.default_rng(5)
+        return (rng.gamma(0.3, 1, (24, 4)) @ rng.gamma(0.2, 1, (4, 2 * SAMPLE_FRAMES))).astype(np.float32)
+
+    def test_a_sampled_start_ends_where_a_search_over_all_frames_does(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        V = self._long()
+        sampled = nmf(V, 4, max_iter=120)
+        monkeypatch.setattr(search, "SAMPLE_FRAMES", V.shape[1])
+        whole = nmf(V, 4, max_iter=120)
+        assert sampled.divergences[-1] < 0.02 * float(V.sum())
+        assert sampled.divergences[-1] <= 1.5 * whole.divergences[-1] + 1e-3 * float(V.sum())
+
+    def test_it_is_repeatable_and_keeps_what_is_given(self) -> None:
+        V = self._long()
+        first, again = nmf(V, 4, max_iter=20), nmf(V, 4, max_iter=20)
+        np.testing.assert_array_equal(first.activations, again.activations)
+        activations = np.ones((1, V.shape[1]), np.float32)
+        activations[0, ::2] = 0
+        found = nmf(V, 3, bases=first.bases[:, :1], activations=activations, learn_bases=False, max_iter=20)
+        np.testing.assert_array_equal(found.bases[:, 0], first.bases[:, 0])
+        assert (found.activations[0, ::2] == 0).all()
+        kept = nmf(V, 3, activations=activations, learn_activations=False, max_iter=20)
+        np.testing.assert_array_equal(kept.activations[0], activations[0])
+
+    def test_a_long_recording_of_which_hardly_anything_sounds_is_fine(self) -> None:
+        V = np.zeros((6, 3 * SAMPLE_FRAMES), np.float32)
+        V[2, 77] = 1
+        found = nmf(V, 2, max_iter=20)
+        assert np.isfinite(found.bases).all()
+        assert found.approximation()[2, 77] == pytest.approx(1, rel=0.1)

@@ -21,7 +21,7 @@ Pattern Recognition 41(4), 2008, doi:10.1016/j.patcog.2007.09.010.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -221,6 +221,11 @@ class Given:
     def level_in_bases(self) -> Mask:
         """Components whose basis must take up a change of level, because their activation is kept and it is not."""
         return ~self.learn_activations & self.learn_bases
+
+    def at(self, frames: NDArray[np.intp]) -> Given:
+        """The same for some frames only."""
+        activations = None if self.activations is None else self.activations[:, frames]
+        return replace(self, activations=activations)
 
     def put_into(self, bases: Matrix, activations: Matrix, V: Matrix, scale: float = 1.0) -> None:
         """Write what was given over a start, in place; ``V`` and the start are in units of ``scale``.
