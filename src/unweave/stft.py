@@ -33,7 +33,7 @@ from unweave.audio import Audio
 from unweave.errors import InvalidInput
 from unweave.framing import STFT, WINDOWS, summed_squares, window_values
 from unweave.spectrogram import Spectrogram
-from unweave.threads import ordered
+from unweave.threads import ordered, single_blas
 
 __all__ = [
     "BLOCK_FRAMES",
@@ -181,7 +181,8 @@ def rebuild(
     require_center(settings)
 
     def work(span: tuple[int, int]) -> tuple[Samples, Samples]:
-        return synthesis_block(change(analysis_block(audio, settings, *span)), settings)
+        with single_blas():  # masks are matrix products
+            return synthesis_block(change(analysis_block(audio, settings, *span)), settings)
 
     join = OverlapAdd(settings, audio.n_samples)
     spans = block_spans(join.n_frames, n_block)
