@@ -263,6 +263,38 @@ def test_the_page_speaks_of_no_option_that_is_not_there() -> None:
     assert sorted(told - known) == []
 
 
+def stale_defaults(section: str, command: Any) -> list[str]:
+    """Options whose default is a number, and whose row in the table says another."""
+    complaints = []
+    for parameter in command.params:
+        default = parameter.default
+        if isinstance(default, bool) or not isinstance(default, int | float):
+            continue
+        for name in parameter.opts:
+            row = re.search(rf"^\|[^|]*`{re.escape(name)}[ `][^|]*\| *([^|]*?) *\|", section, re.MULTILINE)
+            if row and re.fullmatch(r"[-+.\de]+", row[1]) and float(row[1]) != default:
+                complaints.append(f"{name}: the page says {row[1]}, the program {default}")
+    return complaints
+
+
+def test_the_defaults_on_the_page_are_those_of_the_program() -> None:
+    text = COMMANDS.read_text("utf-8")
+    complaints = []
+    for name, command in command_tree().items():
+        complaints += stale_defaults(section_of(text, name) or "", command)
+    assert complaints == []
+
+
+def test_a_stale_default_is_found() -> None:
+    import click
+
+    command = click.Command("x", params=[click.Option(["--max-iter"], default=500)])
+    assert stale_defaults("| `--max-iter N` | 500 | Most. |", command) == []
+    assert stale_defaults("| `--max-iter N` | 200 | Most. |", command) == [
+        "--max-iter: the page says 200, the program 500"
+    ]
+
+
 # ---------------------------------------------------------------- the checks can fail
 
 PAGE = """\
