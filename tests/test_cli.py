@@ -98,6 +98,48 @@ def done(result: tuple[int, str, str]) -> str:
     return out
 
 
+# ---------------------------------------------------------------- how many parts
+
+
+def test_auto_counts_the_parts_and_says_why(here: Path, run: Run) -> None:
+    out = done(run("decompose", "loop.wav", "-k", "auto", *FAST))
+    rank = manifest_of(here / "loop-unweave")["result"]["rank"]
+    assert rank["n_components"] == 3
+    assert out.splitlines()[0] == rank["sentence"]
+    assert out.splitlines()[1].startswith("component")
+    assert len(out.splitlines()) == 6
+    assert {"component-02.wav", "pictures/rank.png"} < set(listing(here / "loop-unweave"))
+    page = (here / "loop-unweave" / "index.html").read_text("utf-8")
+    assert "pictures/rank.png" in page
+    assert rank["sentence"] in page
+
+
+def test_auto_adds_nothing_to_json_and_nothing_where_it_was_not_asked(here: Path, run: Run) -> None:
+    found = json.loads(done(run("decompose", "loop.wav", "-k", "AUTO", "--json", *PLAIN)))
+    assert found == manifest_of(here / "loop-unweave")
+    assert found["settings"]["n_components"] == len(found["components"]) == 3
+    done(run("decompose", "loop.wav", "-k", "2", "--out", "two", *FAST))
+    assert manifest_of(here / "two")["result"]["rank"] is None
+    assert "pictures/rank.png" not in listing(here / "two")
+
+
+def test_auto_makes_at_least_as_many_parts_as_are_given(here: Path, run: Run) -> None:
+    np.save("five.npy", np.random.default_rng(0).random((1025, 5)))
+    out = done(run("decompose", "loop.wav", "-k", "auto", "--bases", "five.npy", *PLAIN))
+    assert out.splitlines()[0].endswith("But 5 were given.")
+    assert len(manifest_of(here / "loop-unweave")["components"]) == 5
+
+
+def test_a_number_of_parts_is_one_or_auto(here: Path, run: Run) -> None:
+    for wrong in ("some", "0", "1.5"):
+        code, out, err = run("decompose", "loop.wav", "-k", wrong)
+        assert (code, out) == (2, "")
+        assert "--components" in err
+    code, _, err = run("decompose", "loop.wav")
+    assert code == 2
+    assert "or -k auto" in err
+
+
 # ---------------------------------------------------------------- the output folder
 
 
@@ -360,6 +402,23 @@ def test_plain_matrices_do_as_well(here: Path, run: Run) -> None:
     two = unweave.Decomposition.load("two/decomposition.npz")
     np.testing.assert_array_equal(two.bases[:, :, :2], one.bases)
     assert two.n_components == 3
+
+
+def test_bases_may_last_several_frames(here: Path, run: Run) -> None:
+    done(run("decompose", "loop.wav", "-k", "3", "--taps", "4", "--envelopes", *FAST))
+    parts = unweave.Decomposition.load("loop-unweave/decomposition.npz")
+    assert parts.bases.shape[2:] == (3, 4)
+    sounds = [unweave.load(f"loop-unweave/component-{k:02d}.wav").samples for k in range(3)]
+    true = unweave.load("loop.wav").samples
+    assert decibels(true, true - np.sum(sounds, axis=0, dtype=np.float64)) > 110
+    assert manifest_of(here / "loop-unweave")["settings"]["taps"] == 4
+    again = ["--bases", "loop-unweave/bases.npz", "--keep-bases", "--out", "again"]
+    done(run("decompose", "loop.wav", *again, *PLAIN))
+    np.testing.assert_array_equal(unweave.Dictionary.load("again/bases.npz").bases, parts.bases)
+    code, _, err = run("decompose", "loop.wav", "-k", "3", "--taps", "0", "--out", "none", *PLAIN)
+    assert code
+    assert "taps=0 is not a whole number from 1 to 1000" in err
+    assert not (here / "none").exists()
 
 
 # ---------------------------------------------------------------- what was there before
@@ -702,7 +761,7 @@ def test_the_defaults_are_those_of_the_library(run: Run) -> None:
     assert command is not None
     options = {option.name: option for option in command.params}
     library = inspect.signature(unweave.decompose).parameters
-    ours = {"n_components": None, "rule": "extrapolated", "rng": 0}
+    ours = {"n_components": None, "rule": "auto", "rng": 0}
     names = {"init": "start", "seed": "rng", "sort": "order"}
     for option in ("beta", "init", "restarts", "max_iter", "tol", "seed", "sort", "power", "bases", "activations"):
         name = names.get(option, option)

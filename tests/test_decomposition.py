@@ -5,7 +5,7 @@ from unweave.audio import Audio, load
 from unweave.decomposition import decompose, magnitudes, steps
 from unweave.dictionary import Dictionary
 from unweave.errors import Incompatible, InvalidInput
-from unweave.evaluate import best_permutation
+from unweave.evaluate import best_permutation, si_sdr
 from unweave.factorization import Stop
 from unweave.framing import STFT
 from unweave.nmf import Progress, run
@@ -351,3 +351,85 @@ def test_what_does_not_fit_is_refused_by_name(options, kind, words):
 def test_what_does_not_fit_a_spectrogram_is_refused_too(options, kind, words):
     with pytest.raises(kind, match=words):
         decompose(stft(noise(), STFT(256)), 3, **options)
+
+
+# -- bases of several frames
+
+
+def test_taps_are_worth_their_cost_on_a_drum_loop():
+    loop = drum_loop(2)
+    true = [loop[name] for name in ("kick", "snare", "hihat")]
+
+    def score(**options):
+        return best_permutation(true, list(decompose(loop["mix"], 3, restarts=3, max_iter=100, **options).components()))
+
+    plain, tapped = score(), score(taps=8)
+    assert tapped[0] == [0, 1, 2]  # by centroid, low to high
+    assert tapped[1].mean() > plain[1].mean() + 1
+
+
+def test_rough_spectra_name_the_parts_and_taps_tell_them_apart():
+    loop = drum_loop(2)
+    hertz = STFT().frequencies(loop["mix"].sample_rate)
+    edges = ((30, 200), (200, 6000), (6000, 22050))
+    rough = np.stack([((hertz >= low) & (hertz < high)) + 1e-3 for low, high in edges], axis=1)
+    scores = {}
+    for taps in (1, 8):
+        parts = decompose(loop["mix"], 3, bases=rough, taps=taps, max_iter=150)
+        pairs = zip(("kick", "snare", "hihat"), parts.components(), strict=True)
+        scores[taps] = np.mean([si_sdr(loop[name], part) for name, part in pairs])
+    assert scores[8] > scores[1] + 1
+
+
+@pytest.mark.parametrize("n_channels", [1, 2])
+def test_components_of_taps_sum_to_the_recording(n_channels):
+    audio = noise(n_channels)
+    parts = decompose(audio, 3, taps=4, **QUICK)
+    assert parts.bases.shape == (n_channels, 257, 3, 4)
+    assert level_over_error(audio.samples, total(parts)) > 115
+
+
+def test_one_tap_is_what_comes_without_taps():
+    assert same(decompose(noise(), 2, taps=1, **QUICK), decompose(noise(), 2, **QUICK))
+
+
+def test_the_number_of_threads_changes_no_bit_of_taps():
+    found = []
+    for count in (1, 3):
+        with limit(count):
+            found.append(decompose(noise(2), 2, taps=4, beta=0, **QUICK))
+    assert same(*found)
+
+
+def test_a_dictionary_of_taps_is_looked_for_elsewhere():
+    parts = decompose(noise(), 3, taps=4, **QUICK)
+    drums = Dictionary(parts.bases, ("a", "b", "c"), SMALL, 8000)
+    again = decompose(noise(2), 4, bases=drums, learn_bases=False, max_iter=10)
+    assert again.labels == ("a", "b", "c", "3")
+    np.testing.assert_array_equal(again.bases[1, :, :3], parts.bases[0])
+    given = decompose(noise(), 3, bases=parts.bases, **QUICK)
+    assert given.bases.shape == (1, 257, 3, 4)
+    rough = decompose(noise(), 3, bases=parts.spectra[0], taps=2, **QUICK)
+    assert rough.bases.shape == (1, 257, 3, 2)
+    one = decompose(noise(), 3, bases=parts.bases[..., :1], **QUICK)
+    assert one.bases.shape == (1, 257, 3)
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "words"),
+    [
+        ({"taps": 0}, InvalidInput, "taps=0 is not a whole number from 1 to 1000"),
+        ({"taps": 2.5}, InvalidInput, "taps=2.5"),
+        ({"taps": 3, "bases": np.ones((1, 257, 2, 4))}, Incompatible, "taps=3, but the bases have 4: leave taps out"),
+        ({"bases": np.ones((1, 2, 257, 4))}, Incompatible, "another n_fft"),
+    ],
+)
+def test_taps_that_do_not_fit_are_refused(options, kind, words):
+    with pytest.raises(kind, match=words):
+        decompose(noise(), 3, stft=SMALL, **options)
+
+
+def test_progress_with_taps_has_a_start_and_a_run():
+    seen = list(steps(noise(), 2, Plan(restarts=2, max_iter=20, tol=0), stft=SMALL, taps=3))
+    assert [step.done for step in seen] == sorted(step.done for step in seen)
+    assert seen[-1].done == seen[-1].total

@@ -158,3 +158,15 @@ def test_a_file_that_contradicts_itself_is_refused_as_a_file(drums, tmp_path, ch
     with pytest.raises(ReadError, match=words) as caught:
         Dictionary.load(path)
     assert isinstance(caught.value, UnweaveError)
+
+
+def test_bases_of_several_frames_are_kept_as_they_are(tmp_path):
+    bases = np.random.default_rng(0).random((1, 5, 2, 3)).astype(np.float32)
+    found = Dictionary(bases, ("a", "b"), STFT(8), 8000)
+    assert (found.n_taps, found.n_components, found.n_channels) == (3, 2, 1)
+    assert repr(found) == "Dictionary(2 bases of 3 taps: a, b; n_fft=8 at 8000 Hz)"
+    found.save(tmp_path / "taps.npz")
+    np.testing.assert_array_equal(Dictionary.load(tmp_path / "taps.npz").bases, bases)
+    np.testing.assert_array_equal(found.select(["b"]).bases, bases[:, :, [1]])
+    assert found.fit_channels(2).shape == (2, 5, 2, 3)
+    assert Dictionary(np.ones((5, 2)), (), STFT(8)).n_taps == 1

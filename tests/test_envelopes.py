@@ -8,6 +8,7 @@ from unweave.errors import Incompatible, InvalidInput
 from unweave.factorization import Factorization
 from unweave.framing import STFT
 from unweave.parts import Decomposition
+from unweave.tapped import ConvolutiveFactorization
 
 RATE = 8000
 SETTINGS = STFT(256, 64)
@@ -181,3 +182,17 @@ def test_a_carrier_that_does_not_fit_is_refused(shaper, shape, rate, words):
 def test_a_component_that_there_is_not_is_refused(ask, k):
     with pytest.raises(InvalidInput, match="component .*: there are 3, numbered from 0 to 2"):
         ask(stereo(), k)
+
+
+def test_the_envelope_of_a_basis_with_taps_lasts_as_long_as_it_sounds():
+    audio = Audio(np.random.default_rng(0).uniform(-1, 1, (1, 6400)), RATE)
+    bases = np.ones((129, 1, 4), np.float32) * 0.5 ** np.arange(4)
+    activations = np.zeros((1, SETTINGS.n_frames(6400)))
+    activations[0, 20] = 1
+    parts = Decomposition(audio, SETTINGS, ConvolutiveFactorization(bases, activations))
+    curve = envelope(parts, 0).samples[0]
+    np.testing.assert_allclose(curve[64 * np.arange(19, 25)], [0, 1, 0.5, 0.25, 0.125, 0], atol=1e-6)
+    for shaper in SHAPERS:
+        sound = shaper(parts, 0).samples[0]
+        assert np.isfinite(sound).all()
+        assert np.abs(sound[64 * 20 : 64 * 23]).max() > 0.01

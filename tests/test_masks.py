@@ -6,7 +6,8 @@ from hypothesis.extra import numpy as hnp
 
 from unweave.errors import InvalidInput
 from unweave.factorization import Factorization
-from unweave.masks import SoftMasks, require_power, with_phase
+from unweave.masks import ModelMasks, SoftMasks, masks_of, require_power, with_phase
+from unweave.tapped import ConvolutiveFactorization
 
 POWERS = [0.5, 1.0, 2.0, 20.0]
 EVERY = slice(None)
@@ -154,3 +155,42 @@ def test_magnitudes_get_the_phase_of_the_mixture():
     np.testing.assert_allclose(abs(found), magnitude, rtol=1e-6)
     np.testing.assert_allclose(np.angle(found), np.angle(mixture), atol=1e-6)
     assert found[0, 0, 0] == magnitude[0, 0, 0]
+
+
+# -- of bases with taps
+
+
+def tapped(n_taps=4, dtype=np.float32):
+    rng = np.random.default_rng(2)
+    return ConvolutiveFactorization(rng.random((9, 3, n_taps)).astype(dtype), rng.random((3, 11)).astype(dtype))
+
+
+@pytest.mark.parametrize("power", POWERS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_masks_of_taps_are_the_formula_of_their_sums(power, dtype):
+    found = tapped(dtype=dtype)
+    masks = masks_of(found, power).block(slice(0, 11), range(3))
+    assert (masks.shape, masks.dtype) == ((3, 11, 9), np.float32)
+    values = np.stack([found.component(k).T.astype(np.float64) for k in range(3)]) ** power
+    np.testing.assert_allclose(masks, values / values.sum(axis=0), rtol=1e-4, atol=1e-9)
+    part = masks_of(found, power).block(slice(5, 9), [2, 0])
+    np.testing.assert_array_equal(part, masks[[2, 0], 5:9])
+
+
+@pytest.mark.parametrize("power", POWERS)
+def test_masks_of_one_tap_are_those_of_the_plain_factorisation(power):
+    found = tapped(1)
+    plain = Factorization(found.bases[:, :, 0], found.activations)
+    assert isinstance(masks_of(plain), SoftMasks)
+    assert isinstance(masks_of(found), ModelMasks)
+    expected = all_masks(plain, power)
+    np.testing.assert_allclose(masks_of(found, power).block(slice(0, 11), range(3)), expected, rtol=1e-4, atol=1e-7)
+
+
+def test_where_taps_are_silent_all_have_the_same_share():
+    found = ConvolutiveFactorization(np.ones((2, 4, 2), np.float32), np.eye(4, 6, dtype=np.float32))
+    masks = masks_of(found, 2).block(slice(0, 6), range(4))
+    np.testing.assert_array_equal(masks[:, 5], 0.25)
+    np.testing.assert_allclose(masks.sum(axis=0), 1, atol=1e-6)
+    with pytest.raises(InvalidInput, match="power=0"):
+        masks_of(found, 0)

@@ -142,8 +142,16 @@ def test_no_iterations_hand_the_start_back() -> None:
     np.testing.assert_array_equal(found.activations, activations)
 
 
-@pytest.mark.parametrize("beta", [0.0, 0.5, 1.0, 1.5, 2.0])
-@pytest.mark.parametrize("rule", RULES.values(), ids=RULES.keys())
+# Not for the joint rule: its iterations cost less, and more of them are needed (docs/decisions/0007).
+@pytest.mark.parametrize(
+    ("beta", "rule"),
+    [
+        pytest.param(beta, rule, id=f"{beta}-{rule.name}")
+        for beta in (0.0, 0.5, 1.0, 1.5, 2.0)
+        for rule in RULES.values()
+        if rule.supports(beta) and rule.name != "joint"
+    ],
+)
 def test_after_100_iterations_from_the_same_start_the_divergence_is_not_above_scikit_learns(
     beta: float, rule: Rule
 ) -> None:

@@ -11,6 +11,7 @@ from unweave.npz import read_npz, write_npz
 from unweave.parts import Decomposition
 from unweave.spectrogram import Spectrogram
 from unweave.stft import istft, stft
+from unweave.tapped import ConvolutiveFactorization
 from unweave.threads import limit
 
 SMALL = STFT(512, 128)
@@ -303,3 +304,53 @@ def test_a_file_that_contradicts_itself_is_refused_as_a_file(tmp_path, arrays, s
     write_npz(path, *changed)
     with pytest.raises(ReadError, match=words):
         Decomposition.load(path)
+
+
+# -- bases of several frames
+
+
+def tapped(audio, n_taps=5, settings=SMALL, *, beta=1.0, power=1.0):
+    rng = np.random.default_rng(8)
+    bases = rng.random((audio.n_channels * settings.n_bins, 3, n_taps)).astype(np.float32)
+    activations = rng.random((3, settings.n_frames(audio.n_samples))).astype(np.float32)
+    return Decomposition(audio, settings, ConvolutiveFactorization(bases, activations, beta=beta), power)
+
+
+@pytest.mark.parametrize("n_channels", [1, 2])
+@pytest.mark.parametrize("power", [1, 2.5])
+@pytest.mark.parametrize("n_samples", [0, 1, 5001])
+def test_components_of_taps_sum_to_the_recording(n_channels, power, n_samples):
+    audio = noise(n_channels, n_samples)
+    parts = tapped(audio, power=power)
+    assert parts.bases.shape == (n_channels, 257, 3, 5)
+    assert parts.spectra.shape == (n_channels, 257, 3)
+    np.testing.assert_allclose(total(parts.components()), audio.samples, atol=2e-6)
+    if n_samples > 1:
+        assert level_over_error(audio.samples, total(parts.components())) > 115
+
+
+@pytest.mark.parametrize("beta", [1.0, 0.0])
+def test_products_of_taps_and_residual_sum_to_the_recording(beta):
+    parts = tapped(noise(2), beta=beta)
+    whole = total([*parts.products(), parts.residual()])
+    np.testing.assert_allclose(whole, parts.audio.samples, atol=1e-4 * np.abs(total(parts.products())).max())
+
+
+def test_one_tap_is_the_plain_decomposition():
+    audio = noise(2)
+    one = tapped(audio, 1)
+    found = one.factorization
+    plain = Decomposition(audio, SMALL, Factorization(found.bases[:, :, 0], found.activations))
+    for k in range(3):
+        np.testing.assert_allclose(one.component(k).samples, plain.component(k).samples, atol=1e-6)
+        np.testing.assert_allclose(one.product(k).samples, plain.product(k).samples, atol=1e-4)
+
+
+def test_taps_come_back_from_a_file(tmp_path):
+    parts = tapped(noise(2))
+    parts.save(tmp_path / "parts.npz")
+    back = Decomposition.load(tmp_path / "parts.npz")
+    assert isinstance(back.factorization, ConvolutiveFactorization)
+    np.testing.assert_array_equal(back.bases, parts.bases)
+    np.testing.assert_array_equal(back.component(1).samples, parts.component(1).samples)
+    assert back.dictionary.n_taps == 5

@@ -162,6 +162,22 @@ def test_bases_of_a_dictionary_and_of_a_bare_factorization_are_drawn(parts: Deco
         plot.bases(parts.factorization, frequencies=[1.0, 2.0])
 
 
+@pytest.mark.parametrize("n_components", [1, 3, 15])
+def test_bases_of_several_frames_are_drawn_as_small_spectrograms(n_components: int, tmp_path: Path) -> None:
+    found = decompose(noise(), n_components, stft=SETTINGS, taps=4, max_iter=5, restarts=1)
+    ax = plot.bases(found)
+    meshes = [mesh for mesh in ax.collections if isinstance(mesh, QuadMesh)]
+    assert len(meshes) == n_components
+    assert all(np.asarray(mesh.get_array()).max() == 0 for mesh in meshes)
+    assert ax.get_ylabel() == "frequency (Hz)"
+    milliseconds = 4000 * SETTINGS.hop_length / found.audio.sample_rate
+    assert ax.get_xlabel() == f"time (each 4 frames, {milliseconds:.0f} ms)"
+    assert [text.get_text() for text in ax.get_xticklabels()] == [f"component {k}" for k in range(n_components)]
+    assert plot.bases(found.dictionary).get_xlabel() == ax.get_xlabel()
+    assert plot.bases(found.factorization).get_ylabel() == "bin"
+    assert all(drawn(value, tmp_path) for value in everything(found))
+
+
 # ---------------------------------------------------------------- divergence
 
 

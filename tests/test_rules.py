@@ -1,21 +1,27 @@
 """The laws of every rule, for every β and every problem."""
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from unweave import threads
+from unweave.arrays import Matrix
 from unweave.divergence import KULLBACK_LEIBLER, beta_divergence, floored
+from unweave.errors import InvalidInput
 from unweave.initialize import random_start
-from unweave.nmf import State, iterate
-from unweave.rules import RULES, Extrapolated, Multiplicative, Rule
+from unweave.nmf import State, iterate, nmf
+from unweave.rules import RULES, Extrapolated, Hals, Joint, Multiplicative, Rule, default_rule
 from unweave.rules.extrapolated import PLAIN
 
 from .problems import BETAS, CASES, Case
 
-each_rule = pytest.mark.parametrize("rule", RULES.values(), ids=RULES.keys())
+PAIRS = [(rule, beta) for rule in RULES.values() for beta in BETAS if rule.supports(beta)]
+each_rule_and_beta = pytest.mark.parametrize(
+    ("rule", "beta"), PAIRS, ids=[f"{rule.name}-{beta}" for rule, beta in PAIRS]
+)
 each_beta = pytest.mark.parametrize("beta", BETAS)
 each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
@@ -33,8 +39,7 @@ def _divergences(case: Case, rule: Rule, beta: float, n: int) -> list[float]:
     return [state.divergence() for state in itertools.islice(iterate(V, bases, activations, rule, beta=beta), n + 1)]
 
 
-@each_rule
-@each_beta
+@each_rule_and_beta
 @each_case
 def test_factors_stay_finite_and_not_negative(rule: Rule, beta: float, case: Case) -> None:
     # The bare loop takes V as it is; `nmf` scales what would overflow in float32, see test_nmf.py.
@@ -47,8 +52,7 @@ def test_factors_stay_finite_and_not_negative(rule: Rule, beta: float, case: Cas
             assert factor.min() >= 0
 
 
-@each_rule
-@each_beta
+@each_rule_and_beta
 @each_case
 def test_the_divergence_never_rises_where_the_rule_promises_it(rule: Rule, beta: float, case: Case) -> None:
     history = np.array(_divergences(case, rule, beta, 40))
@@ -62,8 +66,7 @@ def test_the_divergence_never_rises_where_the_rule_promises_it(rule: Rule, beta:
         assert (np.diff(history) <= noise).all()
 
 
-@each_rule
-@each_beta
+@each_rule_and_beta
 def test_kept_factors_are_bit_identical(rule: Rule, beta: float) -> None:
     case = CASES[1]
     keep = np.array([True, False, True, False])
@@ -74,8 +77,7 @@ def test_kept_factors_are_bit_identical(rule: Rule, beta: float) -> None:
     assert not np.array_equal(end.activations[keep], start.activations[keep])
 
 
-@each_rule
-@each_beta
+@each_rule_and_beta
 def test_an_exact_zero_stays_zero(rule: Rule, beta: float) -> None:
     V = CASES[1].V
     bases, activations = random_start(V, 4, np.random.default_rng(2))
@@ -87,8 +89,7 @@ def test_an_exact_zero_stays_zero(rule: Rule, beta: float) -> None:
     assert (state.activations[1, 10:20] > 0).any()
 
 
-@each_rule
-@each_beta
+@each_rule_and_beta
 def test_inputs_are_not_modified(rule: Rule, beta: float) -> None:
     V = CASES[2].V.copy()
     bases, activations = random_start(V, 3, np.random.default_rng(2))
@@ -98,8 +99,7 @@ def test_inputs_are_not_modified(rule: Rule, beta: float) -> None:
         np.testing.assert_array_equal(array, copy)
 
 
-@each_rule
-@each_beta
+@each_rule_and_beta
 def test_one_thread_equals_many_to_the_bit(rule: Rule, beta: float) -> None:
     case = CASES[-1]
     results = []
@@ -156,6 +156,159 @@ def test_extrapolation_reaches_in_fewer_iterations_what_plain_updates_reach(beta
         )
         wins += at_50 <= at_100
     assert wins >= 3
+
+
+def test_hals_follows_its_equations() -> None:
+    V = CASES[1].V
+    W, H = random_start(V, 4, np.random.default_rng(3))
+    state = next(itertools.islice(iterate(V, W, H, Hals(), beta=2), 12, None))
+    pairs, swept, weight, ceiling, plain = [(W, H), (W, H)], W, 0.5, 1.0, 3
+    least = beta_divergence(V, W @ H, 2)
+    for _ in range(12):
+        (_, H_before), (W, H) = pairs[-2:]
+        b = 0.0 if plain else weight
+        H_y = H + b * (H - H_before)
+        W_n = _swept(W.T, H_y @ V.T, H_y @ H_y.T).T
+        W_y = np.maximum(0, W_n + b * (W_n - swept))
+        H_n = _swept(H, W_y.T @ V, W_y.T @ W_y)
+        found = beta_divergence(V, W_y @ H_n, 2)
+        if plain or found <= least:
+            pairs, swept, least = [(W, H), (W_y, H_n)], W_n, found
+            weight, ceiling = (weight, ceiling) if plain else (min(ceiling, 1.05 * weight), min(1.0, 1.01 * ceiling))
+            plain = max(0, plain - 1)
+        else:
+            weight, ceiling, plain = weight / 1.5, weight, 1
+            pairs = [(W, H), (W, H)]
+    np.testing.assert_allclose(state.bases, pairs[-1][0], rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(state.activations, pairs[-1][1], rtol=1e-6, atol=1e-9)
+
+
+def _swept(X: Matrix, constant: Matrix, gram: Matrix) -> Matrix:
+    """Four sweeps, or fewer when one moves a tenth of the first."""
+    moved, X = [], X.copy()
+    for _ in range(4):
+        before = X.copy()
+        for a in range(X.shape[0]):
+            X[a] = np.maximum(0, X[a] + (constant[a] - gram[a] @ X) / gram[a, a])
+        moved.append(np.linalg.norm(X - before))
+        if moved[-1] <= 0.1 * moved[0]:
+            break
+    return X
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.5, 1.0, 1.5])
+def test_the_joint_rule_follows_its_equations(beta: float) -> None:
+    V = CASES[1].V + (0.01 if beta <= 0 else 0)
+    W, H = random_start(V, 4, np.random.default_rng(3))
+    gamma = 1 / (2 - beta) if beta < 1 else 1
+    state = next(itertools.islice(iterate(V, W, H, Joint(), beta=beta), 10, None))
+    for _ in range(10):
+        Y = W @ H
+        P, Q = V * Y ** (beta - 2), Y ** (beta - 1)
+        H_n = H * ((W.T @ P) / (W.T @ Q)) ** gamma
+        first = H ** (2 - beta) * H_n ** (beta - 1)
+        second = H_n if beta < 1 else H_n**beta * H ** (1 - beta)
+        W, H = W * ((P @ first.T) / (Q @ second.T)) ** gamma, H_n
+    np.testing.assert_allclose(state.bases, W, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(state.activations, H, rtol=1e-6, atol=1e-9)
+
+
+def test_hals_reaches_in_a_fifth_of_the_iterations_what_multiplicative_updates_reach() -> None:
+    wins = 0
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        exact = rng.random((40, 5)) ** 4 @ rng.random((5, 60)) ** 4
+        V = (exact + 0.01 * rng.gamma(0.5, 1.0, exact.shape)).astype(np.float32)
+        start = random_start(V, 5, np.random.default_rng(seed))
+        ours, plain = (
+            next(itertools.islice(iterate(V, *start, rule, beta=2), n, None)).divergence()
+            for rule, n in ((Hals(), 40), (Multiplicative(), 200))
+        )
+        wins += ours <= plain
+    assert wins >= 4
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.5, 1.0, 1.5])
+def test_twice_as_many_joint_iterations_reach_what_multiplicative_ones_reach(beta: float) -> None:
+    wins = 0
+    for seed in range(5):
+        V = np.random.default_rng(seed).gamma(0.5, 1.0, (40, 60)) + 1e-3
+        start = random_start(V, 5, np.random.default_rng(seed))
+        ours, plain = (
+            next(itertools.islice(iterate(V, *start, rule, beta=beta), n, None)).divergence()
+            for rule, n in ((Joint(), 200), (Multiplicative(), 100))
+        )
+        wins += ours <= plain
+    assert wins >= 4
+
+
+def test_the_divergence_hardly_rises_in_float32_either() -> None:
+    for rule, beta in ((Hals(), 2.0), (Joint(), 0.0), (Joint(), 1.0)):
+        V = floored(CASES[-1].V, beta).astype(np.float32)
+        start = random_start(V, 5, np.random.default_rng(0))
+        history = [state.divergence() for state in itertools.islice(iterate(V, *start, rule, beta=beta), 100)]
+        assert (np.diff(history) <= 1e-6 * history[0]).all()
+
+
+def test_hals_can_bring_an_entry_back_from_zero_unless_it_was_zero_at_the_start() -> None:
+    V = np.array([[1.0, 0.0], [0.0, 1.0]])
+    start = np.array([[1.0, 0.1], [0.1, 1.0]])
+    *_, state = itertools.islice(iterate(V, start, start, Hals(), beta=2), 60)
+    np.testing.assert_allclose(state.bases @ state.activations, V, atol=1e-6)
+    assert (state.bases == 0).any()  # exact zeros, which multiplicative updates never reach
+
+
+def test_kept_bases_lead_hals_to_the_exact_least_squares() -> None:
+    from scipy.optimize import nnls
+
+    V, rng = CASES[1].V, np.random.default_rng(5)
+    W, H = rng.random((33, 4)), rng.random((4, 57))
+    state = next(itertools.islice(iterate(V, W, H, Hals(), beta=2, learn_bases=False), 300, None))
+    best = np.stack([nnls(W, frame)[0] for frame in V.T], axis=1)
+    np.testing.assert_allclose(state.activations, best, atol=1e-6)
+
+
+def test_a_component_without_energy_is_left_as_it_is() -> None:
+    V = CASES[1].V
+    W, H = random_start(V, 3, np.random.default_rng(0))
+    dtype: type[np.floating[Any]]
+    for dtype in (np.float32, np.float64):
+        for strength in (0.0, 1e-20):
+            bases: Matrix = W.astype(dtype)
+            bases[:, 1] = strength
+            state = next(itertools.islice(iterate(V.astype(dtype), bases, H.astype(dtype), Hals(), beta=2), 20, None))
+            assert np.isfinite(state.bases).all()
+            assert np.isfinite(state.activations).all()
+            assert state.divergence() <= beta_divergence(V, bases @ H, 2)
+
+
+@pytest.mark.parametrize(
+    ("rule", "beta", "words"),
+    [
+        (Hals(), 1.0, "rule hals is for beta=2, not for beta=1: one of extrapolated, multiplicative, joint is."),
+        (Hals(), 3.0, "rule hals is for beta=2, not for beta=3: one of extrapolated, multiplicative is."),
+        (Joint(), 2.0, "rule joint is for 0 ≤ beta < 2, not for beta=2"),
+        (Joint(), -0.5, "rule joint is for 0 ≤ beta < 2, not for beta=-0.5"),
+    ],
+)
+def test_a_rule_that_is_not_made_for_a_beta_is_refused_in_a_sentence(rule: Rule, beta: float, words: str) -> None:
+    V = CASES[1].V
+    for matrix in (V, np.zeros_like(V)):
+        with pytest.raises(InvalidInput, match=words):
+            nmf(matrix, 2, beta=beta, rule=rule)
+    with pytest.raises(InvalidInput, match=words):
+        next(iterate(V, np.ones((33, 1)), np.ones((1, 57)), rule, beta=beta))
+
+
+def test_every_rule_supports_some_beta_and_every_beta_has_a_default_that_supports_it() -> None:
+    assert {rule.name for rule, _ in PAIRS} == set(RULES)
+    for beta in BETAS:
+        assert default_rule(beta).supports(beta)
+    assert (default_rule(2.0).name, default_rule(1.0).name, default_rule(0.0).name) == (
+        "hals",
+        "extrapolated",
+        "extrapolated",
+    )
 
 
 def test_a_model_of_silence_is_defined_for_every_beta() -> None:

@@ -2,7 +2,8 @@
 
 A basis without its FFT size and sample rate is a row of numbers; with them it is a sound that can be looked for in
 another recording. The file is one ``.npz`` that any NumPy opens: ``bases`` float32 ``(channels, bins, components)``
-and ``settings``, a JSON text. Nothing in it is pickled, and the same dictionary makes the same bytes.
+or, where bases last several frames, ``(channels, bins, components, taps)``, and ``settings``, a JSON text. Nothing in
+it is pickled, and the same dictionary makes the same bytes.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class Dictionary:
 
     Parameters
     ----------
-    bases : ``(channels, bins, components)``, non-negative
+    bases : ``(channels, bins, components)`` or ``(channels, bins, components, taps)``, non-negative
         A matrix ``(bins, components)`` is taken as one channel.
     labels : sequence of str, optional
         A name for each component. Default: '0', '1', …
@@ -49,9 +50,10 @@ class Dictionary:
     def __post_init__(self) -> None:
         bases = np.asarray(self.bases)
         bases = bases[None] if bases.ndim == 2 else bases
-        if bases.ndim != 3 or 0 in bases.shape or bases.dtype.kind not in "fiu":
+        if bases.ndim not in (3, 4) or 0 in bases.shape or bases.dtype.kind not in "fiu":
             raise InvalidInput(
-                f"bases.shape={bases.shape} of {bases.dtype}, but (channels, bins, components) is needed."
+                f"bases.shape={bases.shape} of {bases.dtype}, but (channels, bins, components) is needed, or with a "
+                "fourth axis of taps."
             )
         if bases.shape[1] != self.stft.n_bins:
             raise Incompatible(
@@ -72,7 +74,9 @@ class Dictionary:
 
     def __repr__(self) -> str:
         shown = ", ".join(self.labels[:8]) + (", …" if len(self.labels) > 8 else "")
-        return f"Dictionary({self.n_components} bases: {shown}; n_fft={self.stft.n_fft} at {self.sample_rate:g} Hz)"
+        taps = f" of {self.n_taps} taps" if self.n_taps > 1 else ""
+        settings = f"n_fft={self.stft.n_fft} at {self.sample_rate:g} Hz"
+        return f"Dictionary({self.n_components} bases{taps}: {shown}; {settings})"
 
     @property
     def n_components(self) -> int:
@@ -83,6 +87,11 @@ class Dictionary:
     def n_channels(self) -> int:
         """How many channels each basis has."""
         return int(self.bases.shape[0])
+
+    @property
+    def n_taps(self) -> int:
+        """How many frames each basis lasts."""
+        return int(self.bases.shape[3]) if self.bases.ndim == 4 else 1
 
     def select(self, labels: Sequence[str]) -> Dictionary:
         """The bases with these labels, in this order."""

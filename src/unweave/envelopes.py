@@ -72,11 +72,11 @@ def vocoded(parts: Decomposition, k: int, carrier: Audio | None = None, *, seed:
     """
     require_component(k, parts.n_components)
     root = 0.5 if parts.is_power else 1.0
-    basis = (parts.bases[:, :, k] ** root).astype(np.float32)
-    activation = (parts.activations[k] ** root).astype(np.float32)
 
     def change(block: FrameBlock) -> Complex:
-        shaped: Complex = block.values * activation[None, block.frames, None] * basis[:, None, :]
+        filters = parts.factorization.contribution(block.frames, [k], root).astype(np.float32)
+        filters = filters.reshape(-1, parts.audio.n_channels, parts.stft.n_bins).transpose(1, 0, 2)
+        shaped: Complex = block.values * filters
         return shaped
 
     pieces = list(rebuild(_carrier(parts, carrier, seed), parts.stft, change))
@@ -85,8 +85,9 @@ def vocoded(parts: Decomposition, k: int, carrier: Audio | None = None, *, seed:
 
 def _curve(parts: Decomposition, k: int) -> Matrix:
     """Activation ``k`` interpolated to samples, float32 ``(n_samples,)``."""
-    # Of bases of length one, so that the curves of different components compare.
-    activations = parts.factorization.normalize().activations.astype(np.float64)
+    # Of bases of length one, so that the curves of different components compare; of bases with taps the level that an
+    # activation leads to, since by itself it says only where a sound begins.
+    activations = parts.factorization.levels().astype(np.float64)
     largest = float(activations.max(initial=0)) or 1.0
     frames = np.arange(activations.shape[1]) * parts.stft.hop_length
     root = 0.5 if parts.is_power else 1.0

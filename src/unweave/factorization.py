@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from unweave.arrays import Matrix, nonnegative_matrix
 from unweave.errors import Incompatible, InvalidInput
 
-__all__ = ["ORDERS", "Factorization", "Order", "Stop"]
+__all__ = ["ORDERS", "Factorization", "Model", "Order", "Stop"]
 
 Order = Literal["centroid", "energy", "onset", "none"]
 ORDERS: tuple[Order, ...] = ("centroid", "energy", "onset", "none")
@@ -34,6 +34,89 @@ class Stop(Enum):
 
     def __str__(self) -> str:
         return self.value
+
+
+class Model(Protocol):
+    """What masks, sounds and pictures ask of a factorisation, whatever its bases are."""
+
+    @property
+    def bases(self) -> Matrix:
+        """``(bins, components)``, or with taps ``(bins, components, taps)``."""
+        ...
+
+    @property
+    def activations(self) -> Matrix:
+        """``(components, frames)``."""
+        ...
+
+    @property
+    def divergences(self) -> NDArray[np.float64]:
+        """The history of the divergence, at ``iterations``."""
+        ...
+
+    @property
+    def iterations(self) -> NDArray[np.int64]:
+        """Where the divergences were taken."""
+        ...
+
+    @property
+    def stop(self) -> Stop:
+        """Why it stopped."""
+        ...
+
+    @property
+    def beta(self) -> float:
+        """Which β-divergence."""
+        ...
+
+    @property
+    def seed(self) -> int:
+        """Seed of the random start."""
+        ...
+
+    @property
+    def n_components(self) -> int:
+        """How many components there are."""
+        ...
+
+    @property
+    def n_taps(self) -> int:
+        """How many frames a basis lasts."""
+        ...
+
+    @property
+    def n_iter(self) -> int:
+        """How many iterations were run."""
+        ...
+
+    @property
+    def spectra(self) -> Matrix:
+        """One spectrum for each component, ``(bins, components)``."""
+        ...
+
+    def contribution(self, frames: slice, components: Sequence[int], exponent: float = 1.0) -> Matrix:
+        """The sum of what some components contribute to some frames, each to a power, ``(frames, bins)``."""
+        ...
+
+    def levels(self) -> Matrix:
+        """Length (L2) of what every component contributes to every frame, ``(components, frames)``."""
+        ...
+
+    def component(self, k: int) -> Matrix:
+        """What component ``k`` contributes to the approximation, ``(bins, frames)``."""
+        ...
+
+    def approximation(self) -> Matrix:
+        """The sum of all components, ``(bins, frames)``."""
+        ...
+
+    def normalize(self) -> Self:
+        """The same model, with bases of length one (L2)."""
+        ...
+
+    def select(self, components: Sequence[int] | NDArray[np.intp]) -> Self:
+        """The same factorisation with these components only, in this order."""
+        ...
 
 
 def _no_history() -> NDArray[np.int64]:
@@ -78,12 +161,7 @@ class Factorization:
                 f"bases.shape={bases.shape} has {bases.shape[1]} components, but activations.shape={activations.shape} "
                 f"has {activations.shape[0]}: bases are (bins, components), activations (components, frames)."
             )
-        divergences = np.asarray(self.divergences, np.float64)
-        iterations = np.asarray(self.iterations, np.int64)
-        if iterations.size == 0:
-            iterations = np.arange(divergences.size)
-        if iterations.shape != divergences.shape:
-            raise Incompatible(f"{divergences.size} divergences, but {iterations.size} iterations they were taken at.")
+        divergences, iterations = checked_history(self.divergences, self.iterations)
         for name, array in (
             ("bases", bases),
             ("activations", activations),
@@ -106,9 +184,30 @@ class Factorization:
         return int(self.bases.shape[1])
 
     @property
+    def n_taps(self) -> int:
+        """How many frames a basis lasts: one; see `unweave.convolutive` for more."""
+        return 1
+
+    @property
     def n_iter(self) -> int:
         """How many iterations were run."""
         return int(self.iterations[-1]) if self.iterations.size else 0
+
+    @property
+    def spectra(self) -> Matrix:
+        """One spectrum for each component, ``(bins, components)``: the bases."""
+        return self.bases
+
+    def contribution(self, frames: slice, components: Sequence[int], exponent: float = 1.0) -> Matrix:
+        """The sum of what some components contribute to some frames, each to a power, ``(frames, bins)``."""
+        chosen = list(components)
+        # A power of w h is the product of their powers.
+        total: Matrix = (self.activations[chosen, frames].T ** exponent) @ (self.bases[:, chosen].T ** exponent)
+        return total
+
+    def levels(self) -> Matrix:
+        """Length (L2) of what every component contributes to every frame, ``(components, frames)``."""
+        return self.normalize().activations
 
     def component(self, k: int) -> Matrix:
         """What component ``k`` contributes to the approximation, ``(bins, frames)``."""
@@ -176,15 +275,25 @@ def require_component(k: int, n_components: int) -> None:
         raise InvalidInput(f"component {k!r}: there are {n_components}, numbered from 0 to {n_components - 1}.")
 
 
+def checked_history(divergences: ArrayLike, iterations: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Divergences and the iterations at which they were taken; where none are named they count from 0."""
+    taken, at = np.asarray(divergences, np.float64), np.asarray(iterations, np.int64)
+    if at.size == 0:
+        at = np.arange(taken.size)
+    if at.shape != taken.shape:
+        raise Incompatible(f"{taken.size} divergences, but {at.size} iterations they were taken at.")
+    return taken, at
+
+
 def component_order(
-    factorization: Factorization, order: Order = "centroid", positions: NDArray[np.float64] | None = None
+    factorization: Model, order: Order = "centroid", positions: NDArray[np.float64] | None = None
 ) -> NDArray[np.intp]:
     """Numbers of the components in a stable order.
 
     Parameters
     ----------
-    factorization : Factorization
-        What is put in order.
+    factorization : Model
+        What is put in order; of bases with taps the sum over them counts.
     order : {"centroid", "energy", "onset", "none"}
         By the centre of gravity of the basis, low to high; by energy, loudest first; by the centre of gravity of the
         activation, early to late; or as they are. Equals keep their order.
@@ -193,7 +302,7 @@ def component_order(
     """
     if order not in ORDERS:
         raise InvalidInput(f"order={order!r} is not one of {', '.join(ORDERS)}.")
-    bases = factorization.bases.astype(np.float64)
+    bases = factorization.spectra.astype(np.float64)
     activations = factorization.activations.astype(np.float64)
     if order == "none":
         return np.arange(factorization.n_components)

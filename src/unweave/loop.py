@@ -17,7 +17,7 @@ from unweave.arrays import Mask, Matrix, nonnegative_matrix
 from unweave.divergence import KULLBACK_LEIBLER, floored, require_beta
 from unweave.errors import Incompatible
 from unweave.initialize import learn_mask
-from unweave.rules import Extrapolated, Factors, Motion, Problem, Rule
+from unweave.rules import Factors, Motion, Problem, Rule, chosen_rule
 from unweave.threads import single_blas
 
 __all__ = ["Progress", "State", "iterate", "loop", "make_factors", "make_problem", "run"]
@@ -80,7 +80,7 @@ def iterate(
     activations : ``(components, frames)``
         Where to start from. They are copied.
     rule : Rule, optional
-        Default: `Extrapolated`.
+        Default: `unweave.rules.default_rule`.
     beta : float
         Which β-divergence.
     learn_bases, learn_activations : bool or bool ``(components,)``
@@ -108,7 +108,8 @@ def iterate(
             "(bins, components) and (components, frames) are needed."
         )
     masks = [learn_mask("bases", learn_bases, count, count), learn_mask("activations", learn_activations, count, count)]
-    yield from loop(make_problem(V, require_beta(beta), *masks), make_factors(W, H, V.dtype), rule or Extrapolated())
+    beta = require_beta(beta)
+    yield from loop(make_problem(V, beta, *masks), make_factors(W, H, V.dtype), chosen_rule(rule, beta))
 
 
 def loop(

@@ -13,6 +13,9 @@ mask notices and which keeps large powers from overflowing. Where all products a
 because every component is strong either in the frame or in the bin but never in both, they are compared by their
 logarithms.
 
+A component whose basis has taps is a sum of such products, and a power of a sum is none of a product: its values are
+made block by block and compared as they are (`ModelMasks`).
+
 Differences. FluCoMa silences bins where the model is silent, so that its parts lose them. `with_phase` is for what
 the librosa notebooks do: w_k h_k with the phase of the mixture; such parts do not sum to the mixture.
 
@@ -25,14 +28,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from unweave.arrays import Complex, Mask, Matrix
 from unweave.errors import InvalidInput
-from unweave.factorization import Factorization
+from unweave.factorization import Factorization, Model
 
-__all__ = ["SoftMasks", "require_power", "with_phase"]
+__all__ = ["Masks", "ModelMasks", "SoftMasks", "masks_of", "require_power", "with_phase"]
 
 _FAINT = 1e-30
 """Sum of products below which some of them may have lost digits, or themselves, in float32 (1e-38)."""
@@ -47,9 +51,65 @@ def require_power(power: float) -> float:
     return float(power)
 
 
+class Masks(Protocol):
+    """Masks of all components, made block by block."""
+
+    def block(self, frames: slice, components: Sequence[int]) -> Matrix:
+        """Masks of some components over some frames, float32 ``(len(components), frames, bins)``.
+
+        Every entry is from 0 to 1; over all components they sum to one.
+        """
+        ...
+
+
+def masks_of(factorization: Model, power: float = 1.0) -> Masks:
+    """Prepare the masks of any factorisation."""
+    if isinstance(factorization, Factorization):  # products: fast, and exact over any range of levels
+        return SoftMasks.of(factorization, power)
+    return ModelMasks(factorization, require_power(power))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ModelMasks:
+    """Masks of components that are known by what they contribute to a block of frames.
+
+    Parameters
+    ----------
+    factorization : Model
+    power : float
+        Exponent of the masks.
+    """
+
+    factorization: Model
+    power: float
+
+    def block(self, frames: slice, components: Sequence[int]) -> Matrix:
+        """Masks of some components over some frames, float32 ``(len(components), frames, bins)``.
+
+        Every entry is from 0 to 1; over all components they sum to one.
+        """
+        count = self.factorization.n_components
+        values = [self.factorization.contribution(frames, [k]) for k in range(count)]
+        # No mask notices a division of all components by the largest, which keeps every power in range.
+        largest = np.max(values, axis=0)
+        silent = largest == 0
+        largest[silent] = 1
+        total = np.zeros(largest.shape, np.float32)
+        for k, value in enumerate(values):
+            np.divide(value, largest, out=value)
+            values[k] = (value if self.power == 1 else value**self.power).astype(np.float32, copy=False)
+            total += values[k]
+        total[silent] = 1
+        out = np.empty((len(components), *total.shape), np.float32)
+        for place, k in enumerate(components):
+            np.divide(values[k], total, out=out[place])
+            out[place][silent] = 1 / count
+        return out
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class SoftMasks:
-    """Masks of all components, made block by block.
+    """Masks of all components of a plain factorisation, made block by block.
 
     Parameters
     ----------

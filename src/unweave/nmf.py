@@ -78,7 +78,7 @@ def nmf(
     restarts : int, 1 to 1000
         How many short runs are compared. 1 trusts the first.
     rule : Rule, optional
-        How the factors move. Default: `unweave.rules.Extrapolated`.
+        How the factors move. Default: the fastest for this β, see `unweave.rules.default_rule`.
     max_iter : int
         Most iterations.
     tol : float, 0 to below 1
@@ -133,12 +133,12 @@ def steps(V: ArrayLike, n_components: int, plan: Plan | None = None) -> Generato
     )
     if given.all_kept or not V.any():
         return _without_learning(V, given, plan)
-    scale = _unit(V, plan.beta)
+    scale = unit_of(V, plan.beta)
     V = V if scale == 1 else V / V.dtype.type(scale)
     return (yield from Search(plan, given, V, scale).search())
 
 
-def _unit(V: Matrix, beta: float) -> float:
+def unit_of(V: Matrix, beta: float) -> float:
     """A power of two near the mean of V where its scale would overflow or vanish; 1 where there is no need.
 
     Powers of two, because dividing and multiplying by them changes no digit.

@@ -18,11 +18,12 @@ from unweave.audio import Audio
 from unweave.dictionary import Dictionary
 from unweave.divergence import ITAKURA_SAITO
 from unweave.errors import Incompatible, InvalidInput, ReadError
-from unweave.factorization import Factorization, Stop, require_component
+from unweave.factorization import Factorization, Model, Stop, require_component
 from unweave.framing import STFT
-from unweave.masks import SoftMasks, require_power, with_phase
+from unweave.masks import masks_of, require_power, with_phase
 from unweave.npz import read_npz, understood, write_npz
 from unweave.stft import FrameBlock, rebuild, require_center
+from unweave.tapped import ConvolutiveFactorization
 
 __all__ = ["Decomposition"]
 
@@ -40,9 +41,9 @@ class Decomposition:
         The recording.
     stft : STFT
         Settings of the transform.
-    factorization : Factorization
-        ``bases`` ``(channels * bins, components)`` with the channels one below the other, ``activations``
-        ``(components, frames)``.
+    factorization : Factorization or ConvolutiveFactorization
+        ``bases`` ``(channels * bins, components)`` with the channels one below the other, or with taps
+        ``(channels * bins, components, taps)``; ``activations`` ``(components, frames)``.
     power : float
         Exponent of the masks, see `unweave.masks`.
     labels : tuple of str
@@ -51,7 +52,7 @@ class Decomposition:
 
     audio: Audio
     stft: STFT
-    factorization: Factorization
+    factorization: Model
     power: float = 1.0
     labels: tuple[str, ...] = ()
 
@@ -81,8 +82,19 @@ class Decomposition:
 
     @property
     def bases(self) -> Matrix:
-        """Bases ``(channels, bins, components)``: a spectrum for every component in every channel."""
-        return self.factorization.bases.reshape(self.audio.n_channels, self.stft.n_bins, self.n_components)
+        """Bases ``(channels, bins, components)``: a spectrum for every component in every channel.
+
+        With taps, ``(channels, bins, components, taps)``: a short spectrogram for every component in every channel.
+        """
+        return self._by_channel(self.factorization.bases)
+
+    @property
+    def spectra(self) -> Matrix:
+        """One spectrum for every component in every channel, ``(channels, bins, components)``: taps are summed."""
+        return self._by_channel(self.factorization.spectra)
+
+    def _by_channel(self, bases: Matrix) -> Matrix:
+        return bases.reshape(self.audio.n_channels, self.stft.n_bins, *bases.shape[1:])
 
     @property
     def activations(self) -> Matrix:
@@ -146,7 +158,7 @@ class Decomposition:
             require_component(k, self.n_components)
         if not chosen:
             raise InvalidInput("components is empty: name one at least.")
-        masks = SoftMasks.of(self.factorization, self.power)
+        masks = masks_of(self.factorization, self.power)
         channels, bins = self.audio.n_channels, self.stft.n_bins
 
         def change(block: FrameBlock) -> Complex:
@@ -154,17 +166,19 @@ class Decomposition:
             out: Complex = mask.transpose(0, 2, 1, 3) * block.values
             return out
 
-        return rebuild(self.audio, self.stft, change, self._block_frames(len(chosen)))
+        # Masks of bases with taps are made from the values of all components, which are in memory together.
+        held = len(chosen) if self.factorization.n_taps == 1 else max(len(chosen), self.n_components)
+        return rebuild(self.audio, self.stft, change, self._block_frames(held))
 
     def _product_blocks(self, components: Sequence[int]) -> Iterator[Samples]:
         """The sum of some products in one piece ``(1, channels, n)`` after the other."""
-        # A power model gives amplitudes by a root, and the root of w h is the product of their roots.
-        root = 0.5 if self.is_power else 1.0
-        bases = self.bases[:, :, list(components)].transpose(0, 2, 1) ** root
-        activations = self.activations[list(components)].T ** root
+        # A power model gives amplitudes by a root.
+        channels, root = self.audio.n_channels, 0.5 if self.is_power else 1.0
 
         def change(block: FrameBlock) -> Complex:
-            return with_phase(activations[block.frames] @ bases, block.values)[None]
+            total = self.factorization.contribution(block.frames, components, root)
+            amplitudes = total.reshape(-1, channels, self.stft.n_bins).transpose(1, 0, 2)
+            return with_phase(amplitudes, block.values)[None]
 
         return rebuild(self.audio, self.stft, change, self._block_frames(1))
 
@@ -189,8 +203,9 @@ class Decomposition:
     def save(self, path: str | PathLike[str]) -> None:
         """Write everything, the recording included, as one ``.npz`` that `load` reads back.
 
-        Arrays: ``samples`` (channels, n_samples), ``bases`` (channels, bins, components), ``activations`` (components,
-        frames), ``divergences`` and ``iterations``; ``settings`` is a JSON text.
+        Arrays: ``samples`` (channels, n_samples), ``bases`` (channels, bins, components) or, with taps, (channels,
+        bins, components, taps), ``activations`` (components, frames), ``divergences`` and ``iterations``; ``settings``
+        is a JSON text.
         """
         found = self.factorization
         settings = {
@@ -229,9 +244,10 @@ class Decomposition:
             )
         with understood(path):
             audio = Audio(arrays["samples"], settings["sample_rate"])
-            bases = arrays["bases"].reshape(-1, arrays["bases"].shape[-1])
-            found = Factorization(
-                bases,
+            bases = arrays["bases"]
+            kind = ConvolutiveFactorization if bases.ndim == 4 else Factorization
+            found = kind(
+                bases.reshape(-1, *bases.shape[2:]),
                 arrays["activations"],
                 arrays["divergences"],
                 Stop[settings["stop"]],

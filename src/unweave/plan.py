@@ -13,7 +13,7 @@ from unweave.arrays import Mask
 from unweave.divergence import KULLBACK_LEIBLER, require_beta
 from unweave.errors import InvalidInput
 from unweave.initialize import METHODS
-from unweave.rules import Rule
+from unweave.rules import Rule, chosen_rule
 
 __all__ = [
     "FINALISTS",
@@ -61,6 +61,7 @@ class Plan:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "beta", require_beta(self.beta))
+        chosen_rule(self.rule, self.beta)
         if self.start not in STARTS:
             raise InvalidInput(f"start={self.start!r} is not one of {', '.join(STARTS)}.")
         require_count("restarts", self.restarts, 1, 1000)

@@ -23,7 +23,7 @@ from unweave.factorization import Factorization, Stop
 from unweave.initialize import METHODS, Given, nndsvd, random_start
 from unweave.loop import Progress, State, loop, make_factors, make_problem
 from unweave.plan import FINAL_ITER, FINALISTS, TRIAL_ITER, Plan
-from unweave.rules import Extrapolated, Factors, Multiplicative, Problem, Rule
+from unweave.rules import Factors, Multiplicative, Problem, Rule, chosen_rule
 from unweave.threads import single_blas
 
 __all__ = ["SAMPLE_FRAMES", "Search"]
@@ -84,7 +84,7 @@ class Search:
 
     def __init__(self, plan: Plan, given: Given, V: Matrix, scale: float) -> None:
         self.plan, self.given, self.V, self.scale = plan, given, V, scale
-        self.rule = plan.rule or Extrapolated()
+        self.rule = chosen_rule(plan.rule, plan.beta)
         self.seed = plan.seed()
         self.problem = make_problem(V, plan.beta, given.learn_bases, given.learn_activations)
         # Where nothing is left to chance there is one start only.

@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
-from unweave.cli.job import RESYNTHESES, Job, default_of
-from unweave.cli.options import BetaType, Declared, GainType, HeadedCommand, option
+from unweave.cli.job import AUTO_RULE, RESYNTHESES, Job, default_of
+from unweave.cli.options import BetaType, CountType, Declared, GainType, HeadedCommand, option
 from unweave.cli.progress import watch_for
 from unweave.cli.table import table, where_to_look
 from unweave.cli.talk import say, warn
@@ -30,6 +30,8 @@ _EXAMPLES = """\b
 Examples:
   unweave decompose loop.wav -k 3
       three parts in loop-unweave/, with pictures and a page to listen to
+  unweave decompose loop.wav -k auto
+      as many parts as there are sounds, and why so many
   unweave decompose song.flac -k 12 --start 30 --duration 20 --out parts \\
       --format flac --name "{track}/{component:02d}.{ext}"
       20 seconds of a song, in a folder and under names of your own
@@ -80,10 +82,10 @@ def _subtypes() -> str:
     "-k",
     "--components",
     "n_components",
-    type=click.IntRange(min=1),
-    metavar="N",
+    type=CountType(),
+    metavar="N|auto",
     show_default="as many as --bases or --activations have",
-    help="How many parts. Too few: sounds share a part; too many: a sound falls apart.",
+    help="How many parts. Too few: sounds share a part; too many: a sound falls apart. auto: as many as are heard.",
 )
 @_field(_RECORDING, "--start", type=float, metavar="SECONDS", help="Begin there.")
 @_field(_RECORDING, "--duration", type=float, metavar="SECONDS", show_default="to the end", help="Take so much.")
@@ -137,9 +139,22 @@ def _subtypes() -> str:
 )
 @_field(_MODEL, "--keep-bases", is_flag=True, help="Look for the sounds in --bases without changing them.")
 @_field(_MODEL, "--keep-activations", is_flag=True, help="Look for sounds that follow --activations.")
+@_field(
+    _MODEL,
+    "--taps",
+    type=int,
+    metavar="N",
+    show_default="1, or those of --bases",
+    help="Frames that a basis lasts. 8 suits drums: an attack and its decay are one sound.",
+)
 @_field(_MODEL, "--init", type=click.Choice(list(STARTS)), help="How parts that are not given start.")
 @_field(_MODEL, "--restarts", type=int, metavar="N", help="Short runs, of which the best goes on.")
-@_field(_MODEL, "--rule", type=click.Choice(list(RULES)), help="How the factors move.")
+@_field(
+    _MODEL,
+    "--rule",
+    type=click.Choice([AUTO_RULE, *RULES]),
+    help="How the factors move; auto is the fastest.",
+)
 @_field(_MODEL, "--max-iter", type=int, metavar="N", help="Most iterations.")
 @_field(
     _MODEL, "--tol", type=float, metavar="SHARE", help="Stop when ten iterations gain less than this; 0 never stops."
@@ -210,5 +225,7 @@ def decompose(recording: str, *, as_json: bool, quiet: bool, threads: int | None
     if as_json:
         say(json.dumps(outcome.manifest, indent=2))
     elif not quiet:
+        if outcome.manifest["result"]["rank"]:
+            say(outcome.manifest["result"]["rank"]["sentence"])
         say(table(outcome.manifest))
         say(where_to_look(outcome))

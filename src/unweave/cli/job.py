@@ -10,9 +10,8 @@ from typing import Any, Literal
 
 from unweave.audio import load, save
 from unweave.decomposition import decompose
-from unweave.rules import RULES
 
-__all__ = ["RESYNTHESES", "Job", "default_of"]
+__all__ = ["AUTO_RULE", "RESYNTHESES", "Job", "default_of"]
 
 Resynthesis = Literal["mask", "product"]
 RESYNTHESES: tuple[Resynthesis, ...] = ("mask", "product")
@@ -25,6 +24,10 @@ def _defaults(function: Callable[..., Any]) -> dict[str, Any]:
 _LOAD, _SAVE, _DECOMPOSE = _defaults(load), _defaults(save), _defaults(decompose)
 
 
+AUTO_RULE = "auto"
+"""The rule that is fastest for the divergence, as the library chooses it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """One recording and how it is to be taken apart. Times are in seconds; None means that the library decides.
@@ -33,7 +36,7 @@ class Job:
     """
 
     input: str  # '-' is standard input
-    n_components: int | None = None  # None: as many as there are bases or activations
+    n_components: int | Literal["auto"] | None = None  # None: as many as there are bases or activations
     out: Path | None = None
     format: str = "wav"
     subtype: str | None = None
@@ -53,12 +56,13 @@ class Job:
     keep_activations: bool = not _DECOMPOSE["learn_activations"]
     init: Any = _DECOMPOSE["start"]
     restarts: int = _DECOMPOSE["restarts"]
-    rule: str = next(iter(RULES))
+    rule: str = AUTO_RULE
     max_iter: int = _DECOMPOSE["max_iter"]
     tol: float = _DECOMPOSE["tol"]
     seed: int = _DECOMPOSE["rng"] or 0
     sort: Any = _DECOMPOSE["order"]
     power: float = _DECOMPOSE["power"]
+    taps: int | None = _DECOMPOSE["taps"]
     resynthesis: Resynthesis = "mask"
     envelopes: bool = False
     pictures: bool = True

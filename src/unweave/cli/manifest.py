@@ -21,6 +21,7 @@ from unweave.cli.settled import Settled
 from unweave.cli.sounds import Meter
 from unweave.cli.sources import Recording, file_digest
 from unweave.parts import Decomposition
+from unweave.rules import Extrapolated, default_rule
 
 __all__ = ["describe", "write_manifest"]
 
@@ -58,11 +59,19 @@ def describe(
             "n_iter": found.n_iter,
             "iterations": found.iterations.tolist(),
             "divergences": found.divergences.tolist(),
+            "rank": None if settled.rank is None else settled.rank.settings(),
         },
         "components": rows,
         "residual": _measured(names[-1], meters[-1], energy) | {"centroid_hz": None} if residual else None,
         "files": [],
     }
+
+
+def _rule(settled: Settled, parts: Decomposition) -> str:
+    """The rule that was used; bases of several frames have no other default than the extrapolated one."""
+    if settled.plan.rule is not None:
+        return settled.plan.rule.name
+    return default_rule(settled.plan.beta).name if parts.factorization.n_taps == 1 else Extrapolated.name
 
 
 def _settings(settled: Settled, parts: Decomposition) -> dict[str, Any]:
@@ -77,6 +86,7 @@ def _settings(settled: Settled, parts: Decomposition) -> dict[str, Any]:
             "stft": parts.stft.settings(),
             "beta": parts.factorization.beta,
             "seed": parts.factorization.seed,
+            "rule": _rule(settled, parts),
             "subtype": settled.file.subtype,
             "gain": settled.file.gain,
             "gain_asked": settled.job.gain,
@@ -104,7 +114,7 @@ def _measured(name: str, meter: Meter, energy: float) -> dict[str, Any]:
 
 def _centroid(parts: Decomposition, k: int) -> float | None:
     """Centre of gravity of a basis over all channels, in Hz; None where it is empty."""
-    basis = parts.bases[:, :, k].astype(np.float64).sum(axis=0)
+    basis = parts.spectra[:, :, k].astype(np.float64).sum(axis=0)
     total = float(basis.sum())
     return float(basis @ parts.frequencies) / total if total > 0 else None
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeVar
 
 import click
 
-__all__ = ["BetaType", "Declared", "GainType", "HeadedCommand", "option"]
+__all__ = ["BetaType", "CountType", "Declared", "GainType", "HeadedCommand", "option"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -79,6 +79,17 @@ class BetaType(_NumberOrWord):
 
     def __init__(self, words: dict[str, float]) -> None:
         self.words = dict(words)
+
+
+class CountType(click.IntRange):
+    """A whole number of at least one, or 'auto'."""
+
+    def __init__(self) -> None:
+        super().__init__(min=1)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return 'auto', or the number."""
+        return "auto" if isinstance(value, str) and value.lower() == "auto" else super().convert(value, param, ctx)
 
 
 class GainType(_NumberOrWord):

@@ -15,6 +15,7 @@ from unweave import plot
 from unweave.arrays import Samples
 from unweave.parts import Decomposition
 from unweave.plot.overview import part_builders
+from unweave.rank import RankChoice
 from unweave.report import Part, write_page
 
 __all__ = ["Gallery", "Pictures", "write_index"]
@@ -36,11 +37,12 @@ class Gallery:
     """Hears the components pass, and draws them afterwards."""
 
     parts: Decomposition
+    rank: RankChoice | None
     _builders: list[plot.OverviewBuilder | None]
     _heard: dict[int, plot.Overview] = field(default_factory=dict)
 
-    def __init__(self, parts: Decomposition) -> None:
-        self.parts = parts
+    def __init__(self, parts: Decomposition, rank: RankChoice | None = None) -> None:
+        self.parts, self.rank = parts, rank
         self._builders = [*part_builders(parts)]
         self._heard = {}
 
@@ -91,6 +93,9 @@ class Gallery:
                 lambda: plot.activations(parts, parts=heard)[0],
             )
         yield "divergence", "Divergence: how the model came about", lambda: plot.divergence(parts)
+        rank = self.rank
+        if rank is not None:
+            yield "rank", f"How many parts? {rank.sentence}", lambda: plot.rank(rank)
 
 
 def write_index(folder: Path, manifest: Mapping[str, Any], pictures: Pictures, recording: str) -> None:

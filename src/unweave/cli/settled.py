@@ -6,17 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from unweave.arrays import Matrix
-from unweave.cli.job import Job
+from unweave.cli.job import AUTO_RULE, Job
 from unweave.cli.names import part_names, track_of
 from unweave.cli.output import OutputFolder
 from unweave.cli.sounds import SoundFile, require_gain, sound_file
 from unweave.cli.sources import STDIN, read_activations, read_bases
+from unweave.convolutive import MAX_TAPS
 from unweave.dictionary import Dictionary
 from unweave.errors import InvalidInput
 from unweave.framing import STFT
 from unweave.masks import require_power
 from unweave.plan import MAX_COMPONENTS, Plan, require_count
+from unweave.rank import MAX_CANDIDATES, RankChoice
 from unweave.rules import RULES
 
 __all__ = ["Settled", "output_folder", "settle"]
@@ -27,11 +31,19 @@ class Settled:
     """A job whose options fit each other."""
 
     job: Job
-    n_components: int
+    n_components: int  # where it is to be found out: the most that it can be, until `counted`
     bases: Dictionary | Matrix | None
     stft: STFT
     plan: Plan
     file: SoundFile
+    rank: RankChoice | None = None
+
+    def counted(self, rank: RankChoice) -> Settled:
+        """The same with the number of components that was found: at least as many as are given."""
+        n_given = _given(self.bases, None if self.plan.activations is None else np.asarray(self.plan.activations))
+        if n_given > rank.n_components:
+            rank = replace(rank, sentence=f"{rank.sentence} But {n_given} were given.")
+        return replace(self, n_components=max(rank.n_components, n_given), rank=rank)
 
     @property
     def labels(self) -> list[str]:
@@ -53,6 +65,8 @@ def settle(job: Job) -> Settled:
     file = sound_file(job.format, job.subtype)
     require_gain(job.gain)
     require_power(job.power)
+    if job.taps is not None:
+        require_count("taps", job.taps, 1, MAX_TAPS)
     bases = None if job.bases is None else read_bases(job.bases)
     activations = None if job.activations is None else read_activations(job.activations)
     for what, kept, given in (
@@ -68,7 +82,7 @@ def settle(job: Job) -> Settled:
         learn_activations=not job.keep_activations,
         start=job.init,
         restarts=job.restarts,
-        rule=RULES[job.rule],
+        rule=None if job.rule == AUTO_RULE else RULES[job.rule],
         max_iter=job.max_iter,
         tol=job.tol,
         rng=job.seed,
@@ -78,14 +92,21 @@ def settle(job: Job) -> Settled:
 
 
 def _count(job: Job, bases: Dictionary | Matrix | None, activations: Matrix | None) -> int:
+    n_given = _given(bases, activations)
+    if job.n_components == "auto":
+        return max(n_given, MAX_CANDIDATES)
     if job.n_components is not None:
         require_count("n_components", job.n_components, 1, MAX_COMPONENTS)
         return job.n_components
+    if not n_given:
+        raise InvalidInput("-k is missing: say how many parts there shall be, as in -k 3, or -k auto.")
+    return n_given
+
+
+def _given(bases: Dictionary | Matrix | None, activations: Matrix | None) -> int:
+    """How many components are given."""
     n_bases = 0 if bases is None else bases.n_components if isinstance(bases, Dictionary) else bases.shape[-1]
-    n_activations = 0 if activations is None else activations.shape[0]
-    if not n_bases and not n_activations:
-        raise InvalidInput("-k is missing: say how many parts there shall be, as in -k 3.")
-    return max(n_bases, n_activations)
+    return max(n_bases, 0 if activations is None else activations.shape[0])
 
 
 def _stft(job: Job, bases: Dictionary | Matrix | None) -> STFT:

@@ -21,10 +21,12 @@ from unweave.cli.progress import Watch
 from unweave.cli.settled import Settled, output_folder, settle
 from unweave.cli.sounds import FIT_DB, choose_gain, write_envelopes, write_parts, write_sound
 from unweave.cli.sources import Recording, read_recording
-from unweave.decomposition import steps
+from unweave.convolutive import ConvolutiveProgress
+from unweave.decomposition import count_steps, steps
 from unweave.nmf import Progress
 from unweave.parts import Decomposition
 from unweave.plan import Plan
+from unweave.rank import RankChoice
 
 __all__ = ["Outcome", "take_apart"]
 
@@ -68,10 +70,24 @@ def take_apart(job: Job, watch: Watch) -> Outcome:
     audio = recording.audio
     settled.file.form.refuse(names[0], audio.sample_rate, audio.n_channels, audio.n_samples)
     with folder:
+        if job.n_components == "auto":
+            settled = settled.counted(_count(settled, recording, watch))
         parts = _factorise(settled, recording, watch)
         outcome = _fill(folder, settled, recording, parts, watch)
         folder.commit()
     return outcome
+
+
+def _count(settled: Settled, recording: Recording, watch: Watch) -> RankChoice:
+    """How many components there seem to be."""
+    watch.stage("counting")
+    counting = count_steps(recording.audio, settled.stft)
+    while True:
+        try:
+            watch.at(next(counting))
+        except StopIteration as end:
+            choice: RankChoice = end.value
+            return choice
 
 
 def _factorise(settled: Settled, recording: Recording, watch: Watch) -> Decomposition:
@@ -84,11 +100,12 @@ def _factorise(settled: Settled, recording: Recording, watch: Watch) -> Decompos
         stft=settled.stft,
         order=job.sort,
         power=job.power,
+        taps=job.taps,
     )
     stage = ""
     while True:
         try:
-            progress: Progress = next(run)
+            progress = next(run)
         except StopIteration as end:
             parts: Decomposition = end.value
             return parts
@@ -99,7 +116,7 @@ def _factorise(settled: Settled, recording: Recording, watch: Watch) -> Decompos
         watch.at(share)
 
 
-def _place(progress: Progress, plan: Plan) -> tuple[str, float]:
+def _place(progress: Progress | ConvolutiveProgress, plan: Plan) -> tuple[str, float]:
     """Name of the stage that a run is in, and the share of it that is done."""
     left = progress.total - progress.done
     if left <= plan.max_iter - progress.state.iteration:  # nothing but this run is to come
@@ -113,7 +130,7 @@ def _fill(folder: OutputFolder, settled: Settled, recording: Recording, parts: D
     watch.stage("parts")
     gain, peak = choose_gain(parts, job.gain, settled.file, job.resynthesis, watch.at)
     file = replace(settled.file, gain=gain)
-    gallery = Gallery(parts) if job.pictures else None
+    gallery = Gallery(parts, settled.rank) if job.pictures else None
     paths = [folder.path / name for name in names]
     meters = write_parts(parts, paths, file, resynthesis=job.resynthesis, hear=gallery, tell=watch.at)
     parts.dictionary.save(folder.path / "bases.npz")

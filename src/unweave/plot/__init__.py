@@ -26,6 +26,7 @@ as ``parts=`` from whoever has them already.
     strip(decomposition, k, part=…)               the same without axes, from edge to edge: a row of the page
     components(decomposition, parts=…, recording=…)   input, approximation and every component side by side
     divergence(value)                             Factorization or Decomposition
+    rank(choice)                                  RankChoice: how many components there are, and why
     save_figure(ax_or_figure, path)               PNG, the same bytes every time
 """
 
@@ -33,6 +34,7 @@ from unweave.plot.colors import COLORS, color
 from unweave.plot.curves import activation, activations, bases, divergence, strip
 from unweave.plot.figures import save_figure
 from unweave.plot.overview import Overview, OverviewBuilder, overviews, part_builders
+from unweave.plot.ranks import rank
 from unweave.plot.spectra import components, spectrogram
 
 __all__ = [
@@ -47,6 +49,7 @@ __all__ = [
     "divergence",
     "overviews",
     "part_builders",
+    "rank",
     "save_figure",
     "spectrogram",
     "strip",

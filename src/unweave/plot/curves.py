@@ -13,12 +13,12 @@ from unweave.arrays import Matrix
 from unweave.dictionary import Dictionary
 from unweave.divergence import EUCLIDEAN, ITAKURA_SAITO, KULLBACK_LEIBLER
 from unweave.errors import Incompatible
-from unweave.factorization import Factorization, require_component
+from unweave.factorization import Model, require_component
 from unweave.parts import Decomposition
 from unweave.plot.colors import color, ink
 from unweave.plot.figures import new_axes, new_figure, set_frequencies
 from unweave.plot.overview import N_COLUMNS, Overview, overviews
-from unweave.plot.spectra import decibels, name_of, require_parts
+from unweave.plot.spectra import decibels, name_of, require_parts, tap_images
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,7 +33,7 @@ _GREY = "0.35"
 
 
 def bases(
-    value: Decomposition | Dictionary | Factorization,
+    value: Decomposition | Dictionary | Model,
     *,
     ax: Axes | None = None,
     frequencies: ArrayLike | None = None,
@@ -41,12 +41,15 @@ def bases(
 ) -> Axes:
     """Draw all bases as spectra, one above the other, in the colours of their components.
 
+    Bases of several taps are drawn as small spectrograms side by side instead, each relative to its own loudest and
+    averaged over the channels as powers.
+
     Each has a row of ``range_db`` dB whose top is its own loudest bin. Of two channels the left is a filled line and
     the right a dashed one, relative to the louder of the two; of more channels the mean power is drawn.
 
     Parameters
     ----------
-    value : Decomposition, Dictionary, or Factorization
+    value : Decomposition, Dictionary, Factorization, or ConvolutiveFactorization
     ax : Axes, optional
         Where to draw. Default: a figure of its own, whose height grows with the components.
     frequencies : ``(bins,)``, optional
@@ -59,8 +62,11 @@ def bases(
     Axes
     """
     matrix, hertz, names, exponent = _spectra(value, frequencies)
-    ax = new_axes(ax, 1.2 + 0.42 * max(len(names), 4))
     power = np.asarray(matrix, np.float64) ** exponent
+    if power.ndim == 4:
+        seconds = _frame_seconds(value)
+        return tap_images(new_axes(ax, 4.2), power.mean(axis=0), hertz, names, range_db=range_db, seconds=seconds)
+    ax = new_axes(ax, 1.2 + 0.42 * max(len(names), 4))
     channels = power if power.shape[0] <= 2 else power.mean(axis=0, keepdims=True)
     drawn = slice(1, None)  # a logarithmic axis has no place for 0 Hz
     positions = (np.arange(power.shape[1], dtype=np.float64) if hertz is None else hertz)[drawn]
@@ -77,9 +83,9 @@ def bases(
 
 
 def _spectra(
-    value: Decomposition | Dictionary | Factorization, frequencies: ArrayLike | None
+    value: Decomposition | Dictionary | Model, frequencies: ArrayLike | None
 ) -> tuple[Matrix, NDArray[np.float64] | None, list[str], int]:
-    """Bases ``(channels, bins, components)``, Hz of the bins, names, and the exponent that makes powers of them."""
+    """Bases ``(channels, bins, components[, taps])``, Hz of the bins, names, and the exponent that makes powers."""
     if isinstance(value, Decomposition):
         names = [name_of(value, k) for k in range(value.n_components)]
         return value.bases, value.frequencies, names, 1 if value.is_power else 2
@@ -93,7 +99,14 @@ def _spectra(
             f"frequencies.shape={given.shape}, but the bases have {value.bases.shape[0]} bins: one for each is needed."
         )
     bins = value.bases.shape[0] if given is None else given.size
-    return value.bases.reshape(-1, bins, value.n_components), given, names, 2 if value.beta else 1
+    return value.bases.reshape(-1, bins, *value.bases.shape[1:]), given, names, 2 if value.beta else 1
+
+
+def _frame_seconds(value: Decomposition | Dictionary | Model) -> float | None:
+    """Seconds from one frame to the next, where they are known."""
+    if isinstance(value, Decomposition):
+        return value.stft.hop_length / value.audio.sample_rate
+    return value.stft.hop_length / value.sample_rate if isinstance(value, Dictionary) else None
 
 
 def _named(label: str) -> str:
@@ -282,7 +295,7 @@ _BETA_NAMES = {
 }
 
 
-def divergence(value: Factorization | Decomposition, *, ax: Axes | None = None) -> Axes:
+def divergence(value: Model | Decomposition, *, ax: Axes | None = None) -> Axes:
     """Draw the divergence by iteration, and say where it stopped and why.
 
     The axis of the divergence is logarithmic where it spans more than a factor of five.

@@ -297,8 +297,10 @@ def approximation(decomposition: Decomposition, *, n_columns: int = PART_COLUMNS
     # A model of magnitudes is squared; one of powers is what is pooled already.
     exponent = 1 if decomposition.is_power else 2
     for begin in range(0, pool.grid.n_frames, _FRAMES):
-        frames = decomposition.activations[:, begin : begin + _FRAMES].T
-        pool.add(np.mean((frames @ decomposition.bases.transpose(0, 2, 1)) ** exponent, axis=0))
+        frames = decomposition.factorization.contribution(
+            slice(begin, begin + _FRAMES), range(decomposition.n_components)
+        )
+        pool.add(np.mean(frames.reshape(frames.shape[0], audio.n_channels, -1) ** exponent, axis=1))
     return _without_waveform(pool)
 
 

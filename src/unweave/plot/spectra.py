@@ -22,10 +22,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.collections import QuadMesh
 
-__all__ = ["components", "name_of", "require_parts", "spectrogram"]
+__all__ = ["components", "name_of", "require_parts", "spectrogram", "tap_images"]
 
 RANGE_DB = 80.0
 COLOR_MAP = "magma"
+
+TAP_WIDTH = 0.9
+"""Share of its place that the picture of a basis with taps takes."""
 
 
 def spectrogram(
@@ -191,6 +194,62 @@ def _grid(count: int) -> list[Axes]:
     for ax in axes[count:]:
         ax.remove()
     return axes[:count]
+
+
+def tap_images(
+    ax: Axes,
+    power: Matrix,
+    hertz: NDArray[np.float64] | None,
+    names: Sequence[str],
+    *,
+    range_db: float = RANGE_DB,
+    seconds: float | None = None,
+) -> Axes:
+    """Draw bases of several taps as small spectrograms side by side, each in dB below its own loudest.
+
+    Parameters
+    ----------
+    ax : Axes
+        Where to draw.
+    power : ``(bins, components, taps)``
+    hertz : ``(bins,)`` or None
+        Hz of every bin; None counts bins.
+    names : sequence of str
+        One for each component.
+    range_db : float
+        What is quieter than the loudest by more than this is as dark as silence.
+    seconds : float, optional
+        From one tap to the next.
+    """
+    bins, count, taps = power.shape
+    drawn = slice(0 if hertz is None or bins < 2 else 1, None)  # a logarithmic axis has no place for 0 Hz
+    positions = (np.arange(bins, dtype=np.float64) if hertz is None else hertz)[drawn]
+    middles = (positions[1:] + positions[:-1]) / 2
+    edges = np.concatenate([positions[:1], middles, positions[-1:] + (positions.size == 1)])
+    mesh = None
+    for k in range(count):
+        left = k + (1 - TAP_WIDTH) / 2
+        across = np.linspace(left, left + TAP_WIDTH, taps + 1)
+        shown = power[drawn, k]
+        level = decibels(shown, float(shown.max(initial=0)), range_db)
+        mesh = ax.pcolormesh(across, edges, level, cmap=COLOR_MAP, vmin=-range_db, vmax=0, rasterized=True)
+    if hertz is None:
+        ax.set_ylabel("bin")
+        ax.set_ylim(float(edges[0]), float(edges[-1]))
+    else:
+        low = max(float(positions[0]), 20.0 if positions[-1] > 2000 else 0.0)
+        set_frequencies(ax, "y", "log", low, float(hertz[-1]))
+    crowded = count > 12
+    ax.set_xlim(0, count)
+    ax.set_xticks(np.arange(count) + 0.5, names, parse_math=False, rotation=90 if crowded else 0)
+    for k, text in enumerate(ax.get_xticklabels()):
+        text.set_color(ink(k))
+    width = "" if seconds is None else f", {1000 * taps * seconds:.0f} ms"
+    ax.set_xlabel(f"time (each {taps} frames{width})")
+    figure = ax.get_figure(root=True)
+    if figure is not None and mesh is not None:
+        figure.colorbar(mesh, ax=ax, label="level (dB relative to its loudest)", pad=0.01)
+    return ax
 
 
 def name_of(decomposition: Decomposition, k: int) -> str:

@@ -28,6 +28,11 @@ class Multiplicative:
     """The multiplicative rule; see the module for its equations."""
 
     name = "multiplicative"
+    betas = "every beta"
+
+    def supports(self, beta: float) -> bool:
+        """Whether the rule is made for this β: always."""
+        return True
 
     def never_rises(self, beta: float) -> bool:
         """Whether the divergence provably never rises: always."""

@@ -138,6 +138,15 @@ class Rule(Protocol):
         """What the rule is called in files and on the command line."""
         ...
 
+    @property
+    def betas(self) -> str:
+        """Which β the rule is made for, in words."""
+        ...
+
+    def supports(self, beta: float) -> bool:
+        """Whether the rule is made for this β."""
+        ...
+
     def never_rises(self, beta: float) -> bool:
         """Whether the divergence provably never rises under this rule."""
         ...

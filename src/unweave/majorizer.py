@@ -1,0 +1,200 @@
+"""What a few sums know about some frames of V: enough to move the bases without them.
+
+At the point (W̃, h) the β-divergence of some frames lies under a majoriser that touches it there and knows the frames by
+two sums only (Févotte & Idier 2011; ŷ = W̃ h + ε, p = v ŷ^(β-2), q = ŷ^(β-1)),
+
+    N = W̃^(2-β) ⊙ Σ p hᵀ,   D = W̃^(1-β) ⊙ Σ q hᵀ      (W̃^(1-β) left out for β < 1, W̃^(2-β) for β > 2)
+    W = (N ⊘ D)^γ(β),   γ = 1/(2-β) for β < 1, 1 for 1 ≤ β ≤ 2, 1/(β-1) for β > 2.
+
+The minimiser for many groups of frames is that of their summed N and D, each taken where W̃ was at the time. For β = 1 D
+is one number a component, Σ h. For β = 2 the sums are Σ v hᵀ and Σ h hᵀ, which are exact wherever W̃ was, and W moves
+under them by multiplicative steps.
+
+Conventions: everything lies frame by frame, V ``(n, bins)``, H ``(n, components)``, W ``(components, bins)``; sums are
+float64; parts of a piece are computed over the threads and summed in the order of the frames.
+
+References: C. Févotte, J. Idier, Neural Computation 23(9), 2011, doi:10.1162/NECO_a_00168. A. Lefèvre, F. Bach, C.
+Févotte, WASPAA 2011, doi:10.1109/ASPAA.2011.6082314.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unweave.arrays import EPSILON, Mask, Matrix
+from unweave.divergence import (
+    EUCLIDEAN,
+    ITAKURA_SAITO,
+    KULLBACK_LEIBLER,
+    ZERO_FLOOR,
+    block_divergence,
+    monotone_exponent,
+)
+from unweave.threads import single_blas, spread
+
+__all__ = ["Kernel", "Scale", "Sums", "added", "flat"]
+
+PART = 128
+"""Frames that are worked on at a time: they stay in the cache."""
+
+_BASES_STEPS = 4
+
+VANISHED = 1e-30
+"""Below this share of the greatest an entry is set to zero: nobody could hear it, and subnormals are slow."""
+
+Sums = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""N and D, ``(components, bins)``; D ``(components, 1)`` for β = 1, ``(components, components)`` for β = 2."""
+
+
+def added(sums: Sequence[Sums]) -> Sums:
+    """The sums of several groups of frames, in their order."""
+    (numerator, denominator), *others = sums
+    numerator, denominator = numerator.copy(), denominator.copy()
+    for more, below in others:
+        numerator += more
+        denominator += below
+    return numerator, denominator
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kernel:
+    """The arithmetic on one piece of frames; see the module for its equations."""
+
+    beta: float
+    epsilon: float
+
+    def visit(
+        self, V: Matrix, H: Matrix, W: Matrix, steps: int, *, sums: bool = True, measure: bool = False
+    ) -> tuple[Sums | None, float]:
+        """Move the activations in place; return what the bases need, and the divergence, where they are asked for."""
+        parts = [slice(at, at + PART) for at in range(0, len(V), PART)]
+        shares: list[Sums] = [(np.zeros(0), np.zeros(0))] * len(parts)
+        divergences = np.zeros(len(parts))
+
+        def work(part: int, _worker: int) -> None:
+            v, h = V[parts[part]], H[parts[part]]
+            self._move(v, h, W, steps)
+            if sums:
+                shares[part] = self._share(v, h, W)
+            if measure:
+                sounding = h.any(axis=1)
+                v, h = (v, h) if sounding.all() else (v[sounding], h[sounding])
+                divergences[part] = block_divergence(v, h @ W + h.dtype.type(self.epsilon), self.beta)
+
+        with single_blas():
+            spread(work, len(parts))
+        if not sums:
+            return None, float(divergences.sum())
+        # In the order of the frames, whichever thread was first.
+        return self._statistics(added(shares), W), float(divergences.sum())
+
+    def _move(self, V: Matrix, H: Matrix, W: Matrix, steps: int) -> None:
+        """Multiplicative steps of the activations."""
+        gamma, vanished = monotone_exponent(self.beta), VANISHED * float(H.max(initial=0))
+        if self.beta == EUCLIDEAN:
+            cross, gram = V @ W.T, W @ W.T
+        for _ in range(steps):
+            if self.beta == EUCLIDEAN:
+                ratio = _quotient(cross, H @ gram)
+            else:
+                target, power = self._model(V, H, W)
+                ratio = _quotient(target @ W.T, W.sum(axis=1) if power is None else power @ W.T)
+            H *= ratio if gamma == 1 else ratio**gamma
+            H[vanished > H] = 0
+
+    def _model(self, V: Matrix, H: Matrix, W: Matrix) -> tuple[Matrix, Matrix | None]:
+        """The p = v ŷ^(β-2) and the q = ŷ^(β-1) of the module; None for q = 1."""
+        model: Matrix = H @ W
+        model += H.dtype.type(self.epsilon)
+        if self.beta == KULLBACK_LEIBLER:
+            return np.divide(V, model, out=model), None
+        power = np.reciprocal(model) if self.beta == ITAKURA_SAITO else np.power(model, self.beta - 1)
+        np.divide(power, model, out=model)
+        model *= V
+        return model, power
+
+    def _share(self, V: Matrix, H: Matrix, W: Matrix) -> Sums:
+        """Σ h pᵀ and Σ h qᵀ of a few frames."""
+        if self.beta == EUCLIDEAN:
+            return (H.T @ V).astype(np.float64), (H.T @ H).astype(np.float64)
+        target, power = self._model(V, H, W)
+        denominator = H.sum(axis=0, dtype=np.float64)[:, None] if power is None else H.T @ power
+        return (H.T @ target).astype(np.float64), denominator.astype(np.float64)
+
+    def _statistics(self, sums: Sums, W: Matrix) -> Sums:
+        """N and D at the bases W̃ = W."""
+        numerator, denominator = sums
+        if self.beta != EUCLIDEAN and self.beta <= 2:
+            numerator = numerator * _power(W, 2 - self.beta)
+        if self.beta not in (KULLBACK_LEIBLER, EUCLIDEAN) and self.beta > 1:
+            denominator = denominator * _power(W, 1 - self.beta)
+        return numerator, denominator
+
+    def solve(self, sums: Sums, W: Matrix, learns: Mask) -> Matrix:
+        """The bases that minimise the summed majorisers; where nothing is known, and where kept, as they are."""
+        numerator, denominator = sums
+        found = W.astype(np.float64)
+        if self.beta == EUCLIDEAN:
+            for _ in range(_BASES_STEPS):
+                found *= np.where(learns[:, None], _quotient(numerator, denominator @ found), 1)
+        else:
+            known = np.broadcast_to(denominator, found.shape) > 0
+            np.divide(numerator, denominator, out=found, where=known)
+            np.power(found, monotone_exponent(self.beta), out=found, where=known)
+        found[found < VANISHED * float(found.max(initial=0))] = 0
+        return np.where(learns[:, None], found.astype(W.dtype), W)
+
+    def rescaled(self, sums: Sums, scale: NDArray[np.float64]) -> Sums:
+        """N and D for bases divided, and activations multiplied, by ``scale`` ``(components, 1)``."""
+        numerator, denominator = sums
+        if self.beta == EUCLIDEAN:
+            return numerator * scale, denominator * scale * scale.T
+        return numerator * scale ** min(self.beta - 1, 1.0), denominator * scale ** max(self.beta, 1.0)
+
+
+def _quotient(numerator: Matrix, denominator: Matrix) -> Matrix:
+    """Their quotient, and 1 where the denominator is zero: nothing is known there."""
+    ratio = np.ones(np.broadcast_shapes(numerator.shape, denominator.shape), numerator.dtype)
+    return np.divide(numerator, denominator, out=ratio, where=denominator > 0)
+
+
+def _power(W: Matrix, exponent: float) -> NDArray[np.float64]:
+    """W ** exponent, and 0 where W is."""
+    out = np.zeros(W.shape)
+    return np.power(W.astype(np.float64), exponent, out=out, where=W > 0)
+
+
+def flat(V: Matrix, W: Matrix) -> Matrix:
+    """Activations to begin with: the same of every component, so much that a frame has its sum."""
+    level = V.sum(axis=1, dtype=np.float64) / max(float(W.sum(dtype=np.float64)), np.finfo(np.float64).tiny)
+    return np.repeat(level.astype(W.dtype)[:, None], W.shape[0], axis=1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scale:
+    """What must be known of all of V before any of it is explained: its unit, ε in that unit, the floor for β ≤ 0."""
+
+    unit: float
+    epsilon: float
+    floor: float
+
+    @classmethod
+    def of(cls, mean: float, highest: float, beta: float) -> Scale:
+        """From the mean and the greatest entry of V."""
+        # A power of two where the scale of V would overflow or vanish; it changes no digit. As in `unweave.nmf`.
+        unit = 1.0 if 2.0**-20 < mean < 2.0**20 else 2.0 ** round(np.log2(mean))
+        epsilon = EPSILON ** min(1.0, 2.0 / (2.0 - beta)) if beta < 0 else EPSILON
+        return cls(unit, epsilon * mean / unit, ZERO_FLOOR * highest / unit if beta <= 0 else 0.0)
+
+    def apply(self, V: Matrix) -> Matrix:
+        """V in this unit, silent frames as they are."""
+        V = V if self.unit == 1 else V / V.dtype.type(self.unit)
+        if self.floor == 0:
+            return V
+        out: Matrix = np.maximum(V, V.dtype.type(self.floor))
+        out[~V.any(axis=1)] = 0
+        return out
