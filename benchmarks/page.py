@@ -9,6 +9,8 @@ import platform
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import unweave
+
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("UNWEAVE_SHARED", ROOT.parent / "shared"))
 
@@ -29,6 +31,8 @@ def machine() -> str:
 
 def version(name: str) -> str:
     """Version of a package, or a dash where it is not installed."""
+    if name == "unweave":
+        return unweave.__version__  # also where the package runs from its folder
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
