@@ -295,7 +295,7 @@ def component_order(
     factorization : Model
         What is put in order; of bases with taps the sum over them counts.
     order : {"centroid", "energy", "onset", "none"}
-        By the centre of gravity of the basis, low to high; by energy, loudest first; by the centre of gravity of the
+        By the centre of gravity of the power of the basis, low to high; by energy, loudest first; by the centre of gravity of the
         activation, early to late; or as they are. Equals keep their order.
     positions : ``(bins,)``, optional
         Where each row of the bases lies on the axis of the centroid. Default: its number.
@@ -312,7 +312,8 @@ def component_order(
     if order == "onset":
         return np.argsort(_center(activations.T, np.arange(activations.shape[1])), kind="stable")
     where = np.arange(bases.shape[0]) if positions is None else positions
-    return np.argsort(_center(bases, where), kind="stable")
+    # Of powers: in magnitudes a low drum with a faint hiss over a thousand bins would count as a high sound.
+    return np.argsort(_center(bases if factorization.beta == 0 else np.square(bases), where), kind="stable")
 
 
 def _center(columns: NDArray[np.float64], positions: NDArray[Any]) -> NDArray[np.float64]:

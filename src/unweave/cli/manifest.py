@@ -113,10 +113,11 @@ def _measured(name: str, meter: Meter, energy: float) -> dict[str, Any]:
 
 
 def _centroid(parts: Decomposition, k: int) -> float | None:
-    """Centre of gravity of a basis over all channels, in Hz; None where it is empty."""
-    basis = parts.spectra[:, :, k].astype(np.float64).sum(axis=0)
-    total = float(basis.sum())
-    return float(basis @ parts.frequencies) / total if total > 0 else None
+    """Centre of gravity of the power of a basis over all channels, in Hz; None where it is empty."""
+    basis = parts.spectra[:, :, k].astype(np.float64)
+    power = (basis if parts.is_power else np.square(basis)).sum(axis=0)
+    total = float(power.sum())
+    return float(power @ parts.frequencies) / total if total > 0 else None
 
 
 def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
