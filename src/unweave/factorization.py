@@ -295,8 +295,8 @@ def component_order(
     factorization : Model
         What is put in order; of bases with taps the sum over them counts.
     order : {"centroid", "energy", "onset", "none"}
-        By the centre of gravity of the power of the basis, low to high; by energy, loudest first; by the centre of gravity of the
-        activation, early to late; or as they are. Equals keep their order.
+        By the centre of gravity of the power of the basis, low to high; by energy, loudest first; by the centre of
+        gravity of the activation, early to late; or as they are. Equals keep their order.
     positions : ``(bins,)``, optional
         Where each row of the bases lies on the axis of the centroid. Default: its number.
     """
