@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from unweave.arrays import nonnegative_matrix, require_shape
+from unweave.arrays import nonnegative_matrix, require_shape, roomy, roomy_like, whole_rows
 from unweave.errors import Incompatible, InvalidInput
 
 
@@ -57,3 +57,25 @@ def test_a_shape_that_does_not_fit_is_refused_with_its_meaning():
     require_shape("H", [3, 4], (3, 4), "it fits")
     with pytest.raises(Incompatible, match=r"H\.shape=\(3, 4\), but \(3, 5\) is needed: one column a frame"):
         require_shape("H", (3, 4), (3, 5), "one column a frame")
+
+
+@pytest.mark.parametrize("n_columns", [1, 15, 16, 17, 513, 1025])
+@pytest.mark.parametrize("n_rows", [1, 2, 5])
+def test_rows_with_room_begin_at_whole_cache_lines(n_rows: int, n_columns: int) -> None:
+    matrix = roomy(n_rows, n_columns, np.float32)
+    assert matrix.shape == (n_rows, n_columns)
+    assert matrix.strides[0] % 64 == 0
+    assert not matrix.any()
+    whole = whole_rows(matrix)
+    assert whole.flags.c_contiguous
+    assert whole.shape == (n_rows, -(-n_columns // 16) * 16)
+    whole[...] = 1
+    assert (matrix == 1).all()
+    assert whole_rows(roomy_like(matrix, 3)).shape[1] == whole.shape[1]
+
+
+def test_only_rows_with_room_of_their_own_are_widened() -> None:
+    wide = np.zeros((5, 32))
+    for matrix in (wide, wide[:, :10], wide[:, 10:27], wide[1:, :17], wide[:1, 3:20], wide[::2, :17], wide[:, :17].T):
+        assert whole_rows(matrix).shape == matrix.shape
+    assert roomy_like(np.zeros((5, 17))).strides == (17 * 8, 8)

@@ -374,3 +374,11 @@ class TestLong:
         found = nmf(V, 2, max_iter=20)
         assert np.isfinite(found.bases).all()
         assert found.approximation()[2, 77] == pytest.approx(1, rel=0.1)
+
+
+@pytest.mark.parametrize("shape", [(257, 1), (257, 2), (257, 31), (257, 33), (1, 40), (16, 3), (17, 300)])
+@pytest.mark.parametrize("beta", [-1.0, 0.0, 0.5, 1.0, 2.0])
+def test_every_shape_goes(shape: tuple[int, int], beta: float) -> None:
+    V = np.random.default_rng(0).random(shape).astype(np.float32)
+    found = nmf(V, 2, beta=beta, max_iter=15)
+    assert np.isfinite(found.approximation()).all()

@@ -16,7 +16,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from unweave.errors import Incompatible, InvalidInput
 
-__all__ = ["EPSILON", "Complex", "Mask", "Matrix", "Samples", "nonnegative_matrix", "require_shape"]
+__all__ = [
+    "EPSILON",
+    "LINE",
+    "Complex",
+    "Mask",
+    "Matrix",
+    "Samples",
+    "nonnegative_matrix",
+    "require_shape",
+    "roomy",
+    "roomy_like",
+    "whole_rows",
+]
 
 Samples = NDArray[np.float32]
 """Sound: float32 ``(channels, samples)``."""
@@ -33,6 +45,41 @@ Mask = NDArray[np.bool_]
 EPSILON = 1e-10
 """The floor below a model value, relative to the mean of what is modelled: 200 dB down. It keeps quotients
 finite where a model is silent and is far below what float32 resolves anywhere else."""
+
+
+LINE = 16
+"""Rows with room are a multiple of so many numbers long: a cache line of float32."""
+
+
+def roomy(n_rows: int, n_columns: int, dtype: np.dtype[Any] | type[np.floating[Any]]) -> Matrix:
+    """Zeros ``(n_rows, n_columns)`` in rows that are a little longer, so that each begins at a whole cache line.
+
+    A spectrum has one bin more than a power of two. Products with rows of 1025 numbers end in a column of its own,
+    and most rows begin in the middle of a vector: the matrix library is up to a quarter faster on rows of 1040.
+    """
+    room = -(-n_columns // LINE) * LINE
+    return np.zeros((n_rows, room), dtype)[:, :n_columns]
+
+
+def whole_rows(matrix: Matrix) -> Matrix:
+    """The rows of a `roomy` matrix with the room behind them, contiguous; any other matrix as it is.
+
+    What is done entry by entry is several times faster on them. What the room holds means nothing.
+    """
+    base = matrix.base
+    if not isinstance(base, np.ndarray) or base.ndim != 2 or not base.flags.c_contiguous:
+        return matrix
+    room = -(-matrix.shape[1] // LINE) * LINE
+    start = matrix.__array_interface__["data"][0] == base.__array_interface__["data"][0]
+    same = base.shape == (matrix.shape[0], room) and base.dtype == matrix.dtype
+    spaced = matrix.strides == base.strides or len(matrix) == 1  # one row lies like any other
+    return base if start and same and spaced else matrix
+
+
+def roomy_like(matrix: Matrix, n_rows: int | None = None) -> Matrix:
+    """Zeros with the columns of ``matrix``, in rows as long as its."""
+    rows, columns = matrix.shape[0] if n_rows is None else n_rows, matrix.shape[1]
+    return np.zeros((rows, whole_rows(matrix).shape[1]), matrix.dtype)[:, :columns]
 
 
 def nonnegative_matrix(name: str, value: ArrayLike) -> Matrix:

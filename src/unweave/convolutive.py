@@ -180,6 +180,8 @@ def nmfd_steps(
     require_count("n_taps", n_taps, 1, MAX_TAPS)
     if plan.rule is not None and not isinstance(plan.rule, Extrapolated | Multiplicative):
         raise InvalidInput(f"rule={plan.rule.name!r} knows no taps: extrapolated and multiplicative do.")
+    if plan.constrained:
+        raise InvalidInput("bases with taps know no penalties, weights or adapt: leave them out, or take one tap.")
     given = _given(V, n_components, n_taps, plan)
     if given.all_kept or not V.any():
         return _without_learning(V, given, n_taps, plan)
@@ -236,7 +238,7 @@ def _without_learning(V: Matrix, given: Given, n_taps: int, plan: Plan) -> Convo
     if given.activations is not None:
         n = given.activations.shape[0]
         activations[:n] = np.where(given.learn_activations[:n, None], 0, given.activations)
-    problem = make_problem(V, plan.beta, given.learn_bases, given.learn_activations)
+    problem = make_problem(V, plan.beta, given.learn_bases, given.learn_activations, room=False)
     divergence = DelayedPass(problem, Delayed.of(bases, activations)).divergence()
     stop = Stop.NOTHING_TO_LEARN if given.all_kept else Stop.SILENT
     return ConvolutiveFactorization(bases, activations, np.array([divergence]), stop, plan.beta, plan.seed())
@@ -248,7 +250,7 @@ class _Search:
     def __init__(self, plan: Plan, given: Given, V: Matrix, n_taps: int, scale: float) -> None:
         self.plan, self.given, self.V, self.n_taps, self.scale = plan, given, V, n_taps, scale
         self.seed = plan.seed()
-        self.problem = make_problem(V, plan.beta, given.learn_bases, given.learn_activations)
+        self.problem = make_problem(V, plan.beta, given.learn_bases, given.learn_activations, room=False)
         self.history: list[tuple[int, float]] = []
         self.before = 0  # iterations of the plain factorisation
 

@@ -29,7 +29,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from unweave.arrays import Mask, Matrix
+from unweave.arrays import Mask, Matrix, roomy
 from unweave.audio import Audio, as_audio
 from unweave.convolutive import MAX_TAPS, ConvolutiveProgress, nmfd_steps
 from unweave.dictionary import Dictionary
@@ -43,7 +43,7 @@ from unweave.nmf import steps as nmf_steps
 from unweave.parts import Decomposition
 from unweave.plan import MAX_ITER, RESTARTS, TOL, Plan, Start, require_count
 from unweave.rank import RankChoice, rank_steps
-from unweave.rules import Rule
+from unweave.rules import Penalties, Rule
 from unweave.spectrogram import Spectrogram
 from unweave.stft import analysis_blocks, istft, require_center
 
@@ -61,13 +61,13 @@ def magnitudes(audio: Audio, stft: STFT, beta: float = KULLBACK_LEIBLER) -> Matr
     float32 ``(channels * bins, frames)``
         The bins of all channels, one channel below the other; in memory frame by frame.
     """
-    frames = np.empty((stft.n_frames(audio.n_samples), audio.n_channels, stft.n_bins), np.float32)
+    frames = roomy(stft.n_frames(audio.n_samples), audio.n_channels * stft.n_bins, np.float32)
     for block in analysis_blocks(audio, stft):
-        part = frames[block.frames].transpose(1, 0, 2)
+        part = frames[block.frames].reshape(-1, audio.n_channels, stft.n_bins).transpose(1, 0, 2)  # a view
         np.abs(block.values, out=part)
         if beta == ITAKURA_SAITO:
             np.square(part, out=part)
-    return frames.reshape(frames.shape[0], -1).T
+    return frames.T
 
 
 def decompose(
@@ -90,6 +90,9 @@ def decompose(
     order: Order = "centroid",
     power: float = 1.0,
     taps: int | None = None,
+    penalties: Penalties | None = None,
+    weights: ArrayLike | None = None,
+    adapt: int | Sequence[int] = 0,
 ) -> Decomposition:
     """Take a recording apart into components.
 
@@ -124,6 +127,14 @@ def decompose(
         How many frames a basis lasts, see `unweave.convolutive`. 1 is a spectrum; 8 is about 100 ms, in which a drum
         has its bright attack and its dark decay: that tells drums apart better, and costs about 8 times as much.
         Default: as many as ``bases`` have, or 1.
+    penalties : Penalties, optional
+        Sparse or smooth activations, spectra of few partials, few groups at a time: see `unweave.rules.Penalties`.
+    weights : ``(bins, frames)``, ``(channels, bins, frames)``, or what NumPy spreads to these, optional
+        How much every entry of the spectrogram counts: 0 where it is damaged, so that it is made up from the rest.
+        ``(1, frames)`` leaves out stretches of time, ``(bins, 1)`` bands.
+    adapt : int, or one for each given basis
+        Let given bases go over so many iterations: they keep their meaning and take on the sound of this recording. 100
+        suits most.
 
     Returns
     -------
@@ -150,7 +161,12 @@ def decompose(
     >>> sum(part.samples for part in parts.components()).shape == parts.audio.samples.shape
     True
     """
-    plan = Plan(beta, None, activations, learn_bases, learn_activations, start, restarts, rule, max_iter, tol, rng)
+    plan = Plan(
+        *(beta, None, activations, learn_bases, learn_activations, start, restarts, rule, max_iter, tol, rng),
+        penalties=penalties,
+        weights=weights,
+        adapt=adapt,
+    )
     return run(
         steps(
             audio,
@@ -191,6 +207,8 @@ def steps(
         n_components = _counted(n_components, sound, stft, given, plan)
     V = magnitudes(sound, stft, plan.beta)
     found: Model
+    if plan.weights is not None:
+        plan = replace(plan, weights=_stacked_weights(plan.weights, sound, stft))
     if n_taps == 1:
         plan = replace(plan, bases=given if given is None or given.ndim == 2 else given[:, :, 0])
         found = yield from nmf_steps(V, n_components, plan)
@@ -257,6 +275,20 @@ def _stacked(bases: Dictionary | ArrayLike | None, audio: Audio, stft: STFT) -> 
         given = Dictionary(array, (), stft, audio.sample_rate)
     fitted = given.fit_channels(audio.n_channels)
     return fitted.reshape(-1, *fitted.shape[2:])
+
+
+def _stacked_weights(weights: ArrayLike, audio: Audio, stft: STFT) -> Matrix:
+    """Weights of the spectrogram as the factorisation needs them: ``(channels * bins, frames)``."""
+    array = np.asarray(weights)
+    shape = (audio.n_channels, stft.n_bins, stft.n_frames(audio.n_samples))
+    try:
+        spread: Matrix = np.broadcast_to(array, shape)
+    except ValueError:
+        raise Incompatible(
+            f"weights.shape={array.shape}, but {shape} or {shape[1:]} is needed: one weight for each entry of the "
+            "spectrogram. Were they made with other settings of the transform?"
+        ) from None
+    return spread.reshape(-1, shape[2])
 
 
 def _taps(asked: int | None, given: Matrix | None) -> int:

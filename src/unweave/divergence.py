@@ -23,7 +23,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from unweave.arrays import EPSILON, Matrix, nonnegative_matrix, require_shape
 from unweave.errors import InvalidInput
@@ -118,11 +118,16 @@ def floored(V: Matrix, beta: float) -> Matrix:
     return V if float(V.min()) >= floor else np.maximum(V, V.dtype.type(floor))
 
 
-def block_divergence(V: Matrix, model: Matrix, beta: float) -> float:
+def block_divergence(V: Matrix, model: Matrix, beta: float, weights: Matrix | None = None) -> float:
     """Sum of d_β over one block whose model is positive; ``model`` is used as workspace and lost.
 
-    Sums are taken in the precision of the block, which is small, and added up in float64 by the caller.
+    Sums are taken in the precision of the block, which is small, and added up in float64 by the caller. ``weights``
+    says how often every entry counts; default: once.
     """
+    if weights is not None:
+        return float(
+            np.vdot(weights.astype(np.float64), _entries(V.astype(np.float64), model.astype(np.float64), beta))
+        )
     tiny = np.finfo(V.dtype).tiny
     if beta == EUCLIDEAN:
         model -= V
@@ -139,7 +144,16 @@ def block_divergence(V: Matrix, model: Matrix, beta: float) -> float:
         np.log(model, out=model)
         return ratio - float(model.sum(dtype=np.float64)) - V.size
     # Float64 from here: the three terms nearly cancel each other when the model is good.
-    V, model = V.astype(np.float64), model.astype(np.float64)
+    return float(_entries(V.astype(np.float64), model.astype(np.float64), beta).sum())
+
+
+def _entries(V: NDArray[np.float64], model: NDArray[np.float64], beta: float) -> NDArray[np.float64]:
+    """d_β of every entry; V is positive where β ≤ 0."""
+    if beta == KULLBACK_LEIBLER:
+        entries: NDArray[np.float64] = V * np.log(np.maximum(V / model, np.finfo(np.float64).tiny)) - V + model
+        return entries
+    if beta == ITAKURA_SAITO:
+        ratio = V / model
+        return ratio - np.log(ratio) - 1
     power = model ** (beta - 1)
-    terms = V**beta + (beta - 1) * power * model - beta * V * power
-    return float(terms.sum()) / (beta * (beta - 1))
+    return (V**beta + (beta - 1) * power * model - beta * V * power) / (beta * (beta - 1))

@@ -1,150 +1,33 @@
-"""Starting points: bases and activations before the first iteration.
+"""What a user brings to a factorisation: bases, activations, and which of them are kept.
 
-The divergence of NMF has many local minima, and the start decides in which of them a run ends. Random starts differ
-from each other; NNDSVD (Boutsidis & Gallopoulos 2008) starts from the singular value decomposition V ≈ U S Qᵀ: the
-first component is |u₁| √s₁ and |q₁| √s₁, and every further one is the positive or the negative part of its pair,
-whichever is larger,
-
-    w_j = √(s_j |x| |y|) · x / |x|,   h_j = √(s_j |x| |y|) · y / |y|,   (x, y) = (u⁺, q⁺) or (u⁻, q⁻).
-
-Its zeros would stay zeros under multiplicative updates; variants fill them, with one number ('nndsvda') or with small
-random ones ('nndsvdar'). The paper fills with the mean of V, which depends on the unit of V; here it is 0.3 √mean(V),
-the unit of the factors, which is the better start too.
-
-Differences from FluCoMa's BufNMFSeed: the norm of q⁻ is used where its code takes that of u⁻, so that the result does
-not depend on the arbitrary signs of the decomposition; bases and activations share √s_j evenly, as in the paper.
-
-Reference: C. Boutsidis, E. Gallopoulos, SVD based initialization: a head start for nonnegative matrix factorization,
-Pattern Recognition 41(4), 2008, doi:10.1016/j.patcog.2007.09.010.
+A given basis or activation is a start, or with ``learn_bases=False`` / ``learn_activations=False`` it stays as it is,
+at its own scale; the partner of what is given starts flat, at the level at which the components share V evenly. What
+is not given starts at random or from the singular values of V: `unweave.starts`, whose names can be had here too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from unweave.arrays import Mask, Matrix, nonnegative_matrix
 from unweave.errors import Incompatible, InvalidInput
+from unweave.starts import METHODS, Method, count_by_coverage, nndsvd, random_start, truncated_svd
 
-__all__ = ["METHODS", "Given", "Method", "learn_mask", "nndsvd", "random_start", "truncated_svd"]
-
-Method = Literal["nndsvd", "nndsvda", "nndsvdar"]
-METHODS: tuple[Method, ...] = ("nndsvd", "nndsvda", "nndsvdar")
-
-_OVERSAMPLING = 10
-_POWER_ITERATIONS = 4
-_SMALL = 128
-_FILL = 0.3
-
-
-def random_start(V: Matrix, n_components: int, rng: np.random.Generator) -> tuple[Matrix, Matrix]:
-    """Uniform random bases and activations whose product has the mean of ``V``.
-
-    Parameters
-    ----------
-    V : ``(bins, frames)``
-    n_components : int
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    bases ``(bins, components)``, activations ``(components, frames)``
-        Positive everywhere, in the dtype of ``V``.
-    """
-    # Drawn as float64 whatever the dtype: a seed then means the same start in both precisions. Never zero: a zero
-    # would stay one.
-    bases = 1.0 - rng.random((V.shape[0], n_components))
-    activations = 1.0 - rng.random((n_components, V.shape[1]))
-    mean = float(V.mean(dtype=np.float64)) or 1.0
-    level = np.sqrt(mean / (n_components * 0.25))  # two uniform numbers have a product of 1/4 in the mean
-    return (bases * level).astype(V.dtype), (activations * level).astype(V.dtype)
-
-
-def truncated_svd(
-    V: Matrix, n_components: int, rng: np.random.Generator
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """The ``n_components`` largest singular triplets of ``V``, by randomised subspace iteration.
-
-    Returns ``(bins, k)``, ``(k,)`` and ``(k, frames)`` with k the smaller of ``n_components`` and what V has.
-
-    Reference: N. Halko, P.-G. Martinsson, J. Tropp, Finding structure with randomness, SIAM Review 53(2), 2011,
-    doi:10.1137/090771806.
-    """
-    count = min(n_components, *V.shape)
-    if min(V.shape) <= _SMALL:  # the whole decomposition is as fast, and exact
-        left, values, right = np.linalg.svd(V.astype(np.float64), full_matrices=False)
-        return left[:, :count], values[:count], right[:count]
-    width = min(count + _OVERSAMPLING, *V.shape)
-    basis = V @ rng.standard_normal((V.shape[1], width)).astype(V.dtype)
-    for _ in range(_POWER_ITERATIONS):
-        basis = V @ (V.T @ np.linalg.qr(basis)[0])
-    basis = np.linalg.qr(basis.astype(np.float64))[0]
-    left, values, right = np.linalg.svd(basis.T.astype(V.dtype) @ V, full_matrices=False)
-    return (basis @ left)[:, :count], values[:count].astype(np.float64), right[:count].astype(np.float64)
-
-
-def nndsvd(V: Matrix, n_components: int, rng: np.random.Generator, method: Method = "nndsvda") -> tuple[Matrix, Matrix]:
-    """Non-negative double singular value decomposition.
-
-    Parameters
-    ----------
-    V : ``(bins, frames)``
-    n_components : int
-        May exceed what V has singular values for: further components start at random, quietly.
-    rng : numpy.random.Generator
-        For the fill of 'nndsvdar' and for the subspace that the decomposition is sought in.
-    method : {"nndsvd", "nndsvda", "nndsvdar"}
-        Zeros as they are, filled with 0.3 √mean(V), or with random numbers up to a hundredth of it.
-
-    Returns
-    -------
-    bases ``(bins, components)``, activations ``(components, frames)``
-
-    References
-    ----------
-    C. Boutsidis, E. Gallopoulos, Pattern Recognition 41(4), 2008, doi:10.1016/j.patcog.2007.09.010.
-    """
-    if method not in METHODS:
-        raise InvalidInput(f"method={method!r} is not one of {', '.join(METHODS)}.")
-    left, values, right = truncated_svd(V, n_components, rng)
-    bases, activations = random_start(V, n_components, rng)
-    bases, activations = bases * 0.01, activations * 0.01
-    for j, strength in enumerate(values):
-        basis, activation = _stronger_part(left[:, j], right[j]) if j else (np.abs(left[:, 0]), np.abs(right[0]))
-        bases[:, j], activations[j] = np.sqrt(strength) * basis, np.sqrt(strength) * activation
-    # A product of two such entries is a tenth of the mean of V.
-    level = _FILL * np.sqrt(float(V.mean(dtype=np.float64)))
-    _fill(bases, method, level, rng)
-    _fill(activations, method, level, rng)
-    return bases, activations
-
-
-def _stronger_part(u: NDArray[np.float64], q: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The positive or the negative parts of a singular pair, whichever have the larger product of norms."""
-    parts = [(np.maximum(sign * u, 0), np.maximum(sign * q, 0)) for sign in (1, -1)]
-    weights = [float(np.linalg.norm(x)) * float(np.linalg.norm(y)) for x, y in parts]
-    stronger = int(np.argmax(weights))
-    (x, y), weight = parts[stronger], weights[stronger]
-    if weight == 0:
-        return np.zeros_like(u), np.zeros_like(q)
-    share = np.sqrt(weight)
-    return share * x / np.linalg.norm(x), share * y / np.linalg.norm(y)
-
-
-def _fill(factor: Matrix, method: Method, level: float, rng: np.random.Generator) -> None:
-    """Lift the zeros of a factor, in place, so that multiplicative updates can move them."""
-    info = np.finfo(factor.dtype)
-    zeros = factor <= float(info.eps) * float(factor.max(initial=0)) + float(info.tiny)
-    if method == "nndsvd":
-        factor[zeros] = 0
-    elif method == "nndsvda":
-        factor[zeros] = level
-    else:
-        factor[zeros] = level * 0.01 * (1.0 - rng.random(int(zeros.sum())))
+__all__ = [
+    "METHODS",
+    "Given",
+    "Method",
+    "adapt_iterations",
+    "count_by_coverage",
+    "learn_mask",
+    "nndsvd",
+    "random_start",
+    "truncated_svd",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -157,12 +40,15 @@ class Given:
     activations : ``(n, frames)`` or None
     learn_bases, learn_activations : bool ``(components,)``
         False where what was given is kept.
+    adapt : int ``(components,)``
+        Over how many iterations a given basis is let go; 0: free at once.
     """
 
     bases: Matrix | None
     activations: Matrix | None
     learn_bases: Mask
     learn_activations: Mask
+    adapt: NDArray[np.int64]
 
     @classmethod
     def check(
@@ -174,6 +60,7 @@ class Given:
         activations: ArrayLike | None,
         learn_bases: bool | Sequence[bool] | Mask,
         learn_activations: bool | Sequence[bool] | Mask,
+        adapt: int | Sequence[int] = 0,
     ) -> Given:
         """Take what was given, in the dtype of ``V``, or say why it does not fit."""
         W = None if bases is None else nonnegative_matrix("bases", bases).astype(V.dtype)
@@ -193,7 +80,7 @@ class Given:
             learn_mask("bases", learn_bases, 0 if W is None else W.shape[1], n_components),
             learn_mask("activations", learn_activations, 0 if H is None else H.shape[0], n_components),
         )
-        return cls(W, H, *masks)
+        return cls(W, H, *masks, adapt_iterations(adapt, 0 if W is None else W.shape[1], n_components))
 
     @property
     def n_components(self) -> int:
@@ -257,6 +144,20 @@ class Given:
         if self.activations is not None:
             kept = ~self.learn_activations[: self.activations.shape[0]]
             activations[: kept.size][kept] = self.activations[kept]
+
+
+def adapt_iterations(adapt: int | Sequence[int], n_given: int, n_components: int) -> NDArray[np.int64]:
+    """Over how many iterations each basis is let go; those that are not given are free."""
+    values = np.asarray(adapt)
+    if values.dtype.kind not in "iu" or values.ndim > 1 or values.min(initial=0) < 0:
+        raise InvalidInput(f"adapt={adapt!r} is not a number of iterations from 0, or one for each given basis.")
+    if values.ndim and values.size != n_given:
+        raise Incompatible(f"adapt has {values.size} numbers for {n_given} given bases.")
+    if values.any() and n_given == 0:
+        raise Incompatible(f"adapt={adapt!r} lets given bases go slowly, but none are given: pass bases=….")
+    iterations = np.zeros(n_components, np.int64)
+    iterations[:n_given] = values
+    return iterations
 
 
 def learn_mask(name: str, learn: bool | Sequence[bool] | Mask, n_given: int, n_components: int) -> Mask:

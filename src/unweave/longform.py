@@ -37,7 +37,7 @@ from unweave.online import learn
 from unweave.stft import BLOCK_FRAMES, FrameBlock, analysis_block, block_spans
 from unweave.threads import ordered
 
-__all__ = ["Sound", "frame_blocks", "learn_dictionary"]
+__all__ = ["Sound", "frame_blocks", "learn_dictionary", "magnitude_blocks", "opened", "spooled"]
 
 Sound = str | os.PathLike[str] | Callable[[], Iterable[ArrayLike]]
 """A sound file, or what makes a new iterable of blocks ``(channels, n)`` of samples whenever it is called."""
@@ -181,16 +181,16 @@ def learn_dictionary(
     Dictionary(3 bases: 0, 1, 2; n_fft=2048 at 44100 Hz)
     """
     stft = stft or (bases.stft if bases is not None else STFT())
-    blocks, rate, n_channels = _opened(sound, sample_rate, start, duration)
+    blocks, rate, n_channels = opened(sound, sample_rate, start, duration)
     given: Matrix | None = None
     if bases is not None:
         bases.require_fit(stft, rate)
         given = bases.fit_channels(n_channels).reshape(-1, bases.n_components)
 
     def spectrogram() -> Iterator[Matrix]:
-        return _magnitudes(frame_blocks(blocks(), stft), beta)
+        return magnitude_blocks(frame_blocks(blocks(), stft), beta)
 
-    with _spooled(spectrogram) if spool else _as_it_is(spectrogram) as again:
+    with spooled(spectrogram) if spool else _as_it_is(spectrogram) as again:
         found = learn(
             again, n_components, beta=beta, bases=given, learn_bases=learn_bases, max_iter=max_iter, tol=tol, rng=rng
         )
@@ -203,7 +203,7 @@ def learn_dictionary(
     return Dictionary(found.bases.reshape(n_channels, stft.n_bins, n_components), labels, stft, rate)
 
 
-def _opened(
+def opened(
     sound: Sound, sample_rate: float | None, start: float, duration: float | None
 ) -> tuple[Callable[[], Iterable[ArrayLike]], float, int]:
     """What makes blocks of samples, their rate, and how many channels they have."""
@@ -221,7 +221,7 @@ def _opened(
     return lambda: read_blocks(path, start=start, duration=duration), head_of_file.sample_rate, head_of_file.n_channels
 
 
-def _magnitudes(blocks: Iterable[FrameBlock], beta: float) -> Iterator[Matrix]:
+def magnitude_blocks(blocks: Iterable[FrameBlock], beta: float) -> Iterator[Matrix]:
     """What is factorised, float32 ``(channels * bins, frames)``: |X|, or its square for β = 0."""
     for block in blocks:
         frames = np.abs(block.values.transpose(1, 0, 2)).reshape(block.values.shape[1], -1)
@@ -234,7 +234,7 @@ def _as_it_is(spectrogram: Callable[[], Iterator[Matrix]]) -> Iterator[Callable[
 
 
 @contextmanager
-def _spooled(spectrogram: Callable[[], Iterator[Matrix]]) -> Iterator[Callable[[], Iterator[Matrix]]]:
+def spooled(spectrogram: Callable[[], Iterator[Matrix]]) -> Iterator[Callable[[], Iterator[Matrix]]]:
     """The same blocks, from a temporary file that is gone after the ``with`` block, however that ends."""
     with _or_full(0):
         file = tempfile.TemporaryFile(prefix="unweave-")  # noqa: SIM115 - closed below

@@ -7,22 +7,27 @@ and histories are then the caller's and need no parameters here.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from unweave.arrays import Mask, Matrix, nonnegative_matrix
+from unweave.arrays import LINE, Mask, Matrix, nonnegative_matrix, roomy, whole_rows
 from unweave.divergence import KULLBACK_LEIBLER, floored, require_beta
 from unweave.errors import Incompatible
-from unweave.initialize import learn_mask
-from unweave.rules import Factors, Motion, Problem, Rule, chosen_rule
-from unweave.threads import single_blas
+from unweave.initialize import adapt_iterations, learn_mask
+from unweave.rules import Factors, Motion, Penalties, Problem, Rule, chosen_rule
+from unweave.rules.anchor import Anchor
+from unweave.threads import single_blas, spread
+from unweave.weights import weighted
 
 __all__ = ["Progress", "State", "iterate", "loop", "make_factors", "make_problem", "run"]
 
 T = TypeVar("T")
+
+_COPIED = 256
+"""Frames that are copied at once."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,6 +54,11 @@ class State:
         with single_blas():
             return self.problem.divergence(self.factors)
 
+    def objective(self) -> float:
+        """The β-divergence and all penalties now."""
+        with single_blas():
+            return self.problem.objective(self.factors)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Progress:
@@ -69,6 +79,9 @@ def iterate(
     beta: float = KULLBACK_LEIBLER,
     learn_bases: bool | Sequence[bool] | Mask = True,
     learn_activations: bool | Sequence[bool] | Mask = True,
+    weights: ArrayLike | None = None,
+    penalties: Penalties | None = None,
+    adapt: int | Sequence[int] = 0,
 ) -> Iterator[State]:
     """Yield the state at the start and after every iteration, without end.
 
@@ -85,6 +98,8 @@ def iterate(
         Which β-divergence.
     learn_bases, learn_activations : bool or bool ``(components,)``
         Which components move.
+    weights, penalties, adapt
+        As in `unweave.nmf`.
 
     Yields
     ------
@@ -109,7 +124,13 @@ def iterate(
         )
     masks = [learn_mask("bases", learn_bases, count, count), learn_mask("activations", learn_activations, count, count)]
     beta = require_beta(beta)
-    yield from loop(make_problem(V, beta, *masks), make_factors(W, H, V.dtype), chosen_rule(rule, beta))
+    V, known = weighted(V, weights)
+    factors = make_factors(W, H, V.dtype)
+    problem = make_problem(V, beta, *masks, weights=known, penalties=penalties)
+    if np.any(adapt):
+        iterations = adapt_iterations(adapt, count, count)
+        problem = replace(problem, anchor=Anchor(factors.bases.copy(), iterations))
+    yield from loop(problem, factors, chosen_rule(rule, beta, constrained=problem.constrained))
 
 
 def loop(
@@ -139,11 +160,36 @@ def run(generator: Generator[Any, None, T]) -> T:
             return value
 
 
-def make_problem(V: Matrix, beta: float, learn_bases: Mask, learn_activations: Mask) -> Problem:
+def make_problem(
+    V: Matrix,
+    beta: float,
+    learn_bases: Mask,
+    learn_activations: Mask,
+    *,
+    weights: Matrix | None = None,
+    penalties: Penalties | None = None,
+    room: bool = True,
+) -> Problem:
     """The problem as rules see it: frame by frame, and nowhere zero where zeros cost infinitely much."""
-    return Problem(np.ascontiguousarray(floored(V, beta).T), beta, learn_bases, learn_activations)
+    if penalties is not None:
+        penalties.require_fit(learn_bases.size)
+    rows = _by_frames if room else np.ascontiguousarray
+    counts = None if weights is None else rows(weights.T)
+    return Problem(rows(floored(V, beta).T), beta, learn_bases, learn_activations, counts, penalties)
+
+
+def _by_frames(frames: Matrix) -> Matrix:
+    """The frames in rows with room; themselves if they have it."""
+    if whole_rows(frames).shape[1] % LINE == 0 and whole_rows(frames).flags.c_contiguous:
+        return frames
+    rows = roomy(frames.shape[0], frames.shape[1], frames.dtype)
+    blocks = [slice(start, start + _COPIED) for start in range(0, len(rows), _COPIED)]
+    spread(lambda number, worker: np.copyto(rows[blocks[number]], frames[blocks[number]]), len(blocks))
+    return rows
 
 
 def make_factors(bases: Matrix, activations: Matrix, dtype: np.dtype[Any]) -> Factors:
     """Copies of bases and activations as rules see them: frame by frame."""
-    return Factors(np.array(bases.T, dtype, order="C"), np.array(activations.T, dtype, order="C"))
+    rows = roomy(bases.shape[1], bases.shape[0], dtype)
+    rows[...] = bases.T
+    return Factors(rows, np.array(activations.T, dtype, order="C"))

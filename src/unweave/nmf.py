@@ -26,16 +26,17 @@ from collections.abc import Generator, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from unweave.arrays import Mask, Matrix, nonnegative_matrix
+from unweave.arrays import Mask, Matrix
 from unweave.divergence import KULLBACK_LEIBLER
 from unweave.errors import InvalidInput
 from unweave.factorization import Factorization, Stop
 from unweave.initialize import Given
 from unweave.loop import Progress, State, iterate, make_factors, make_problem, run
 from unweave.plan import MAX_COMPONENTS, MAX_ITER, RESTARTS, TOL, Plan, Start, require_count
-from unweave.rules import Rule
+from unweave.rules import Penalties, Rule
 from unweave.search import Search
 from unweave.threads import single_blas
+from unweave.weights import weighted
 
 __all__ = ["Plan", "Progress", "State", "iterate", "nmf", "run", "steps"]
 
@@ -55,6 +56,9 @@ def nmf(
     max_iter: int = MAX_ITER,
     tol: float = TOL,
     rng: int | np.random.Generator | None = None,
+    penalties: Penalties | None = None,
+    weights: ArrayLike | None = None,
+    adapt: int | Sequence[int] = 0,
 ) -> Factorization:
     """Factorise a non-negative matrix into bases and activations.
 
@@ -72,7 +76,7 @@ def nmf(
         A start for the first n activations. Zeros stay zeros: 'not here'.
     learn_bases, learn_activations : bool, or one bool for each given component
         False keeps what was given, to the bit and at its scale. Components that are not given always learn.
-    start : {"best", "random", "nndsvd", "nndsvda", "nndsvdar"}
+    start : {"best", "random", "nmf-svd", "nndsvdar", "nndsvda", "nndsvd"}
         How components that are not given start: the best of several short runs, NNDSVD among them; the same at random
         only; or one of the NNDSVD variants alone.
     restarts : int, 1 to 1000
@@ -85,6 +89,12 @@ def nmf(
         Stop when ten iterations lower the divergence by less than this share of it. 0 runs all iterations.
     rng : int or numpy.random.Generator, optional
         Seed, or source of one. Default: 0, so that the same call gives the same result.
+    penalties : Penalties, optional
+        Sparse or smooth activations, few groups at a time, spectra of few partials: see `unweave.rules.Penalties`.
+    weights : non-negative ``(bins, frames)``, or what NumPy spreads to it, optional
+        How much every entry of V counts. 0: it is not known, may be NaN, and is left out.
+    adapt : int, or one for each given basis
+        Let given bases go over so many iterations: held at first, free in the end. 0 frees them at once.
 
     Returns
     -------
@@ -109,7 +119,12 @@ def nmf(
     >>> nmf(V, 2).approximation().round(3).tolist()
     [[1.0, 0.0, 1.0, 0.0], [2.0, 0.0, 2.0, 0.0], [0.0, 3.0, 3.0, 0.0]]
     """
-    plan = Plan(beta, bases, activations, learn_bases, learn_activations, start, restarts, rule, max_iter, tol, rng)
+    plan = Plan(
+        *(beta, bases, activations, learn_bases, learn_activations, start, restarts, rule, max_iter, tol, rng),
+        penalties=penalties,
+        weights=weights,
+        adapt=adapt,
+    )
     found = run(steps(V, n_components, plan))
     return found if plan.bases is not None or plan.activations is not None else found.sort()
 
@@ -119,7 +134,8 @@ def steps(V: ArrayLike, n_components: int, plan: Plan | None = None) -> Generato
 
     Components are left in the order in which they were found.
     """
-    V, plan = nonnegative_matrix("V", V), plan or Plan()
+    plan = plan or Plan()
+    V, known = weighted(V, plan.weights)
     if V.size == 0:
         raise InvalidInput(f"V.shape={V.shape} has no entries: there is nothing to explain.")
     require_count("n_components", n_components, 1, MAX_COMPONENTS)
@@ -130,12 +146,13 @@ def steps(V: ArrayLike, n_components: int, plan: Plan | None = None) -> Generato
         activations=plan.activations,
         learn_bases=plan.learn_bases,
         learn_activations=plan.learn_activations,
+        adapt=plan.adapt,
     )
     if given.all_kept or not V.any():
-        return _without_learning(V, given, plan)
+        return _without_learning(V, given, plan, known)
     scale = unit_of(V, plan.beta)
     V = V if scale == 1 else V / V.dtype.type(scale)
-    return (yield from Search(plan, given, V, scale).search())
+    return (yield from Search(plan, given, V, scale, known).search())
 
 
 def unit_of(V: Matrix, beta: float) -> float:
@@ -148,7 +165,7 @@ def unit_of(V: Matrix, beta: float) -> float:
     return 1.0 if usual else 2.0 ** round(np.log2(mean if beta <= 2 else float(V.max())))
 
 
-def _without_learning(V: Matrix, given: Given, plan: Plan) -> Factorization:
+def _without_learning(V: Matrix, given: Given, plan: Plan, weights: Matrix | None) -> Factorization:
     """The defined result where no iteration is needed: all is kept, or there is only silence."""
     bases = np.full((V.shape[0], given.n_components), V.shape[0] ** -0.5, V.dtype)
     activations = np.zeros((given.n_components, V.shape[1]), V.dtype)
@@ -158,7 +175,9 @@ def _without_learning(V: Matrix, given: Given, plan: Plan) -> Factorization:
     if given.activations is not None:
         n = given.activations.shape[0]
         activations[:n] = np.where(given.learn_activations[:n, None], 0, given.activations)
-    problem = make_problem(V, plan.beta, given.learn_bases, given.learn_activations)
+    problem = make_problem(
+        V, plan.beta, given.learn_bases, given.learn_activations, weights=weights, penalties=plan.penalties
+    )
     with single_blas():
-        divergence = problem.divergence(make_factors(bases, activations, V.dtype))
+        divergence = problem.objective(make_factors(bases, activations, V.dtype))
     return Factorization(bases, activations, np.array([divergence]), stop, plan.beta, plan.seed())

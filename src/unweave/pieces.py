@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from unweave.arrays import Matrix, nonnegative_matrix
 from unweave.errors import Incompatible, InvalidInput
 
-__all__ = ["PIECE", "Blocks", "Frames"]
+__all__ = ["PIECE", "Blocks", "Frames", "cut"]
 
 PIECE = 1024
 """Most frames of a piece: some megabytes."""
@@ -37,7 +37,7 @@ class Frames:
         """Look at all frames once: the mean, the greatest entry, and a fair sample ``(n, bins)`` of what sounds."""
         total, highest, n_frames = 0.0, 0.0, 0
         sample: list[tuple[float, int, Matrix]] = []  # a heap
-        for piece in _cut(self._checked(), PIECE, np.dtype(np.float64)):
+        for piece in cut(self.checked(), PIECE, np.dtype(np.float64)):
             total += float(piece.sum())
             highest = max(highest, float(piece.max(initial=0)))
             # Every frame draws a number; those of the greatest numbers are a sample without repetition.
@@ -60,7 +60,7 @@ class Frames:
         A piece lives until the next is asked for.
         """
         at = 0
-        for piece in _cut(self._raw(), size, self.dtype):
+        for piece in cut(self._raw(), size, self.dtype):
             if at + len(piece) > self.n_frames or piece.shape[1] != self.n_bins:
                 at = -1
                 break
@@ -82,7 +82,7 @@ class Frames:
             raise InvalidInput(f"V.shape={V.shape}, but a matrix with two axes is needed.")
         yield from (V[:, at : at + PIECE] for at in range(0, V.shape[1], PIECE))
 
-    def _checked(self) -> Iterator[Matrix]:
+    def checked(self) -> Iterator[Matrix]:
         """The blocks, each of them a matrix that can be explained."""
         for block in self._raw():
             V = nonnegative_matrix("V", block)
@@ -93,7 +93,7 @@ class Frames:
             yield V
 
 
-def _cut(blocks: Iterable[NDArray[Any]], size: int, dtype: np.dtype[Any]) -> Iterator[Matrix]:
+def cut(blocks: Iterable[NDArray[Any]], size: int, dtype: np.dtype[Any]) -> Iterator[Matrix]:
     """The same frames in pieces of ``size``, frame by frame ``(size, bins)``, all in one piece of memory."""
     filled, piece = 0, np.empty((0, 0), dtype)
     for block in blocks:

@@ -13,7 +13,7 @@ from unweave.arrays import Mask
 from unweave.divergence import KULLBACK_LEIBLER, require_beta
 from unweave.errors import InvalidInput
 from unweave.initialize import METHODS
-from unweave.rules import Rule, chosen_rule
+from unweave.rules import Penalties, Rule, chosen_rule
 
 __all__ = [
     "FINALISTS",
@@ -39,7 +39,7 @@ FINALISTS = 3
 FINAL_ITER = 50
 """How many of them go on for how long: enough to tell the best from the good ones."""
 
-Start = Literal["best", "random", "nndsvd", "nndsvda", "nndsvdar"]
+Start = Literal["best", "random", "nmf-svd", "nndsvdar", "nndsvda", "nndsvd"]
 STARTS: tuple[Start, ...] = ("best", "random", *METHODS)
 
 
@@ -58,16 +58,27 @@ class Plan:
     max_iter: int = MAX_ITER
     tol: float = TOL
     rng: int | np.random.Generator | None = None
+    penalties: Penalties | None = None
+    weights: ArrayLike | None = None
+    adapt: int | Sequence[int] = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "beta", require_beta(self.beta))
-        chosen_rule(self.rule, self.beta)
+        chosen_rule(self.rule, self.beta, constrained=self.constrained)
+        if self.penalties is not None and not isinstance(self.penalties, Penalties):
+            raise InvalidInput(f"penalties={self.penalties!r} is no unweave.rules.Penalties, as in Penalties(l1=0.1).")
         if self.start not in STARTS:
             raise InvalidInput(f"start={self.start!r} is not one of {', '.join(STARTS)}.")
         require_count("restarts", self.restarts, 1, 1000)
         require_count("max_iter", self.max_iter, 0, 10**7)
         if isinstance(self.tol, bool) or not isinstance(self.tol, (int, float)) or not 0 <= self.tol < 1:
             raise InvalidInput(f"tol={self.tol!r} is not a number from 0 (run all iterations) to below 1.")
+
+    @property
+    def constrained(self) -> bool:
+        """Whether there is more than a divergence to heed: penalties, weights, or bases that are let go slowly."""
+        penalised = isinstance(self.penalties, Penalties) and self.penalties.any
+        return penalised or self.weights is not None or bool(np.any(self.adapt))
 
     def seed(self) -> int:
         """The seed that this plan's random numbers follow from: 0 unless one is given."""

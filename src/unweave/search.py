@@ -24,6 +24,7 @@ from unweave.initialize import METHODS, Given, nndsvd, random_start
 from unweave.loop import Progress, State, loop, make_factors, make_problem
 from unweave.plan import FINAL_ITER, FINALISTS, TRIAL_ITER, Plan
 from unweave.rules import Factors, Multiplicative, Problem, Rule, chosen_rule
+from unweave.rules.anchor import Anchor
 from unweave.threads import single_blas
 
 __all__ = ["SAMPLE_FRAMES", "Search"]
@@ -44,12 +45,13 @@ class _Run:
 
     def __init__(self, problem: Problem, factors: Factors, rule: Rule, max_iter: int) -> None:
         self.factors = factors
+        self.held = 0 if problem.anchor is None else problem.anchor.end
         self.history: list[tuple[int, float]] = []
         self.states = loop(problem, factors, rule, end=max_iter, stride=_CHECK_EVERY)
 
     @property
     def divergence(self) -> float:
-        """The latest divergence."""
+        """The latest divergence, with all penalties."""
         return self.history[-1][1]
 
     def advance(self) -> State | None:
@@ -57,7 +59,7 @@ class _Run:
         state = next(self.states, None)
         if state is None:
             return None
-        divergence = state.divergence()
+        divergence = state.objective()
         if self.history and divergence > self.divergence:
             state.motion.restart()
         self.history.append((state.iteration, divergence))
@@ -65,7 +67,7 @@ class _Run:
 
     def settled(self, tol: float) -> bool:
         """Whether the last iterations have changed next to nothing."""
-        if len(self.history) < 2 or tol == 0:
+        if len(self.history) < 2 or tol == 0 or self.history[-1][0] < self.held:
             return False
         before = self.history[-2][1]
         return abs(before - self.divergence) < tol * before or self.divergence == 0
@@ -82,11 +84,13 @@ def _lifted(bases: Matrix) -> Matrix:
 class Search:
     """All starts, of which after each round the best go on, until one is left."""
 
-    def __init__(self, plan: Plan, given: Given, V: Matrix, scale: float) -> None:
-        self.plan, self.given, self.V, self.scale = plan, given, V, scale
-        self.rule = chosen_rule(plan.rule, plan.beta)
+    def __init__(self, plan: Plan, given: Given, V: Matrix, scale: float, weights: Matrix | None = None) -> None:
+        self.plan, self.given, self.V, self.scale, self.weights = plan, given, V, scale, weights
+        self.rule = chosen_rule(plan.rule, plan.beta, constrained=plan.constrained)
         self.seed = plan.seed()
-        self.problem = make_problem(V, plan.beta, given.learn_bases, given.learn_activations)
+        self.problem = make_problem(
+            V, plan.beta, given.learn_bases, given.learn_activations, weights=weights, penalties=plan.penalties
+        )
         # Where nothing is left to chance there is one start only.
         restarts = 1 if given.complete or plan.start in METHODS else plan.restarts
         # (runs, up to which iteration): many for a while, a few for longer, the best to its end
@@ -128,7 +132,8 @@ class Search:
         rng = np.random.default_rng([self.seed, SAMPLE_FRAMES])
         chosen = np.sort(rng.choice(self.V.shape[1], SAMPLE_FRAMES, replace=False))
         plan = replace(self.plan, max_iter=min(FINAL_ITER, self.plan.max_iter), rng=self.seed)
-        small = Search(plan, self.given.at(chosen), self.V[:, chosen], self.scale)
+        known = None if self.weights is None else self.weights[:, chosen]
+        small = Search(plan, self.given.at(chosen), self.V[:, chosen], self.scale, known)
         seeds = np.random.SeedSequence(self.seed).spawn(self.restarts)
         runs = [small._run(index, seed) for index, seed in enumerate(seeds)]
         best = yield from small._play(runs, small.rounds)
@@ -138,7 +143,14 @@ class Search:
         factors = make_factors(bases, activations, self.V.dtype)
         given = 0 if self.given.activations is None else self.given.activations.shape[0]
         self._fit_activations(factors, np.arange(self.given.n_components) >= given)
-        return _Run(self.problem, factors, self.rule, self.plan.max_iter)
+        return self._start(factors)
+
+    def _start(self, factors: Factors) -> _Run:
+        """A run from these factors; given bases that are to be let go slowly are remembered as they are."""
+        problem = self.problem
+        if self.given.adapt.any():
+            problem = replace(problem, anchor=Anchor(factors.bases.copy(), self.given.adapt))
+        return _Run(problem, factors, self.rule, self.plan.max_iter)
 
     def _advance(self, one: _Run, until: int) -> Iterator[Progress]:
         """Run one start up to an iteration, or until it no longer moves."""
@@ -166,7 +178,7 @@ class Search:
         self.given.put_into(bases, activations, self.V, self.scale)
         factors = make_factors(bases, activations, self.V.dtype)
         self._fit_partners(factors)
-        return _Run(self.problem, factors, self.rule, self.plan.max_iter)
+        return self._start(factors)
 
     def _fit_partners(self, factors: Factors) -> None:
         """Let the activations of given bases find their place, before these bases move.

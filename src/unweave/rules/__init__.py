@@ -13,6 +13,7 @@ from unweave.rules.extrapolated import Extrapolated
 from unweave.rules.hals import Hals
 from unweave.rules.joint import Joint
 from unweave.rules.multiplicative import Multiplicative
+from unweave.rules.penalties import Penalties
 from unweave.rules.problem import Factors, Motion, Problem, Rule
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Joint",
     "Motion",
     "Multiplicative",
+    "Penalties",
     "Problem",
     "Rule",
     "chosen_rule",
@@ -33,16 +35,22 @@ RULES: dict[str, Rule] = {rule.name: rule for rule in (Extrapolated(), Multiplic
 """Every rule by its name."""
 
 
-def default_rule(beta: float) -> Rule:
-    """The rule that is fastest to a given divergence: `Hals` for β = 2, else `Extrapolated` (decision 0007)."""
-    return RULES["hals" if beta == EUCLIDEAN else "extrapolated"]
+def default_rule(beta: float, *, constrained: bool = False) -> Rule:
+    """The rule that is fastest to a given divergence: `Hals` for β = 2, else `Extrapolated` (decision 0007).
+
+    Where there are penalties, weights or bases that are let go slowly, `Extrapolated` for every β.
+    """
+    return RULES["hals" if beta == EUCLIDEAN and not constrained else "extrapolated"]
 
 
-def chosen_rule(rule: Rule | None, beta: float) -> Rule:
-    """``rule``, or the default for this β; refuses a rule that is not made for it."""
+def chosen_rule(rule: Rule | None, beta: float, *, constrained: bool = False) -> Rule:
+    """``rule``, or the default for this β; refuses a rule that is not made for it, or knows no constraints."""
     if rule is None:
-        return default_rule(beta)
+        return default_rule(beta, constrained=constrained)
     if not rule.supports(beta):
         fit = ", ".join(name for name, other in RULES.items() if other.supports(beta))
         raise InvalidInput(f"rule {rule.name} is for {rule.betas}, not for beta={beta:g}: one of {fit} is.")
+    if constrained and not rule.constraints:
+        fit = ", ".join(name for name, other in RULES.items() if other.constraints)
+        raise InvalidInput(f"rule {rule.name} knows no penalties, weights or adapt: one of {fit} does.")
     return rule

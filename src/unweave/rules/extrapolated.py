@@ -39,6 +39,7 @@ class Extrapolated:
 
     name = "extrapolated"
     betas = "every beta"
+    constraints = True
 
     def supports(self, beta: float) -> bool:
         """Whether the rule is made for this β: always."""
@@ -67,7 +68,6 @@ class _Motion:
         self.steps.forget()
 
 
-@lru_cache(maxsize=4096)
 def weight_at(age: int) -> float:
     """Nesterov's weight a_t after so many iterations of momentum; 0 before and at its start."""
     if age <= 0:
@@ -78,7 +78,13 @@ def weight_at(age: int) -> float:
 
 def theta_at(age: int) -> float:
     """θ after so many iterations, θ_0 = 1; it grows by a half an iteration."""
-    theta = 1.0
-    for _ in range(min(age, _SETTLED)):
-        theta = (1 + math.sqrt(1 + 4 * theta**2)) / 2
-    return theta + 0.5 * max(age - _SETTLED, 0)
+    return _thetas()[min(age, _SETTLED)] + 0.5 * max(age - _SETTLED, 0)
+
+
+@lru_cache(maxsize=1)
+def _thetas() -> tuple[float, ...]:
+    """θ after 0, 1, … iterations, up to where it only grows."""
+    thetas = [1.0]
+    for _ in range(_SETTLED):
+        thetas.append((1 + math.sqrt(1 + 4 * thetas[-1] ** 2)) / 2)
+    return tuple(thetas)

@@ -76,6 +76,7 @@ class Hals:
 
     name = "hals"
     betas = "beta=2"
+    constraints = False
 
     def supports(self, beta: float) -> bool:
         """Whether the rule is made for this β: its closed form exists for β = 2 only."""

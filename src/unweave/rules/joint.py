@@ -34,7 +34,7 @@ from typing import final
 
 import numpy as np
 
-from unweave.arrays import Mask, Matrix
+from unweave.arrays import Mask, Matrix, roomy_like, whole_rows
 from unweave.divergence import ITAKURA_SAITO, KULLBACK_LEIBLER, monotone_exponent
 from unweave.rules.problem import Factors, Motion, Problem
 from unweave.threads import n_threads, spread
@@ -51,6 +51,7 @@ class Joint:
 
     name = "joint"
     betas = "0 ≤ beta < 2"
+    constraints = False
 
     def supports(self, beta: float) -> bool:
         """Whether the rule is made for this β: the bound is known for 0 ≤ β < 2."""
@@ -70,8 +71,9 @@ class _Workspace:
 
     def __init__(self, size: int, problem: Problem) -> None:
         bins, count, dtype = problem.frames.shape[1], problem.n_components, problem.frames.dtype
-        self.target = np.empty((size, bins), dtype)  # P
-        self.power = np.empty((size, bins), dtype)  # Q
+        self.target = roomy_like(problem.frames, size)  # P
+        self.power = roomy_like(problem.frames, size)  # Q
+        self.target_rows, self.power_rows = whole_rows(self.target), whole_rows(self.power)
         self.numerator = np.empty((size, count), dtype)
         self.denominator = np.empty((size, count), dtype)
         self.share = np.empty((count, bins), dtype)
@@ -80,6 +82,7 @@ class _Workspace:
 class _Motion:
     def __init__(self, problem: Problem, factors: Factors) -> None:
         self.problem, self.factors = problem, factors
+        self.rows = whole_rows(problem.frames)
         self.gamma = monotone_exponent(problem.beta)
         self.epsilon = problem.epsilon
         self.vanished = _VANISHED * problem.level
@@ -115,8 +118,12 @@ class _Motion:
     def _block(self, portion: int, block: slice, space: _Workspace) -> None:
         """Form P and Q of one block, move its activations, and take its share of what the bases need."""
         beta, size = self.problem.beta, block.stop - block.start
-        V, H, W = self.problem.frames[block], self.factors.activations[block], self.factors.bases
-        P, Q = self._model(V, H, space.target[:size], space.power[:size])
+        H, W = self.factors.activations[block], self.factors.bases
+        P, Q = space.target[:size], space.power[:size]
+        np.matmul(H, W, out=P)
+        rows = space.target_rows[:size]
+        rows[:, P.shape[1] :] = self.problem.level  # in the room a model of 0 would overflow
+        self._model(self.rows[block], rows, space.power_rows[:size])
         first: Matrix = H  # χ₁
         second: Matrix = H  # χ₂
         if self.moves:
@@ -137,10 +144,9 @@ class _Motion:
             if not self.narrow:
                 self.denominators[portion] += np.matmul(second.T, Q, out=space.share)
 
-    def _model(self, V: Matrix, H: Matrix, P: Matrix, Q: Matrix) -> tuple[Matrix, Matrix]:
-        """Fill P = V ⊙ Ỹ^(β-2) and Q = Ỹ^(β-1); for β = 1 nobody needs Q."""
+    def _model(self, V: Matrix, P: Matrix, Q: Matrix) -> None:
+        """Put P = V ⊙ Ỹ^(β-2) in the place of Ỹ, and fill Q = Ỹ^(β-1); for β = 1 nobody needs Q."""
         beta = self.problem.beta
-        np.matmul(H, self.factors.bases, out=P)
         P += self.epsilon
         if self.narrow:
             np.divide(V, P, out=P)
@@ -154,7 +160,6 @@ class _Motion:
             np.exp(Q, out=Q)
             np.divide(Q, P, out=P)
             np.multiply(P, V, out=P)
-        return P, Q
 
     def _move_bases(self) -> None:
         W, numerator = self.factors.bases.T, self.numerators.sum(axis=0).T

@@ -29,6 +29,7 @@ class Multiplicative:
 
     name = "multiplicative"
     betas = "every beta"
+    constraints = True
 
     def supports(self, beta: float) -> bool:
         """Whether the rule is made for this β: always."""

@@ -9,6 +9,9 @@ Both steps may leave from an extrapolated point instead of from where the factor
     H' = H + a max(H - H_before, 0),
 
 which is what `unweave.rules.extrapolated` does; a = 0 is the plain step.
+
+Where entries of V have weights, both numerator and denominator have them: an entry of weight zero says nothing.
+Penalties add their terms to both (`unweave.rules.pressure`).
 """
 
 from __future__ import annotations
@@ -16,9 +19,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from unweave.arrays import Mask, Matrix
+from unweave.arrays import LINE, Mask, Matrix, roomy_like, whole_rows
 from unweave.divergence import EUCLIDEAN, ITAKURA_SAITO, KULLBACK_LEIBLER, monotone_exponent
+from unweave.rules.pressure import Pressure
 from unweave.rules.problem import Factors, Problem
+from unweave.rules.products import Products
 from unweave.threads import n_threads, spread
 
 __all__ = ["MultiplicativePass"]
@@ -27,17 +32,34 @@ _VANISHED = 1e-30
 """Below this share of the mean of V a factor entry is set to zero: nobody could hear it, and subnormals are slow."""
 
 
+_SUMMED = 128
+"""Bins of which a thread sums up all portions at once."""
+
+_WORTH_THREADS = 2**18
+"""Numbers to be summed from which on the start of a second thread costs less than it saves."""
+
+
 class _Workspace:
     """Arrays of one thread: as large as the largest block, and as the largest portion."""
 
     def __init__(self, block: int, portion: int, problem: Problem) -> None:
         bins, count, dtype = problem.frames.shape[1], problem.n_components, problem.frames.dtype
-        self.target = np.empty((block, bins), dtype)  # V ⊙ Ŷ^(β-2)
-        self.power = np.empty((block, bins) if problem.beta != KULLBACK_LEIBLER else 0, dtype)  # Ŷ^(β-1)
+        room = whole_rows(problem.frames).shape[1]
+        self.target = np.zeros((block, room), dtype)  # V ⊙ Ŷ^(β-2)
+        self.power = np.zeros((block, room) if problem.beta != KULLBACK_LEIBLER else (0, 0), dtype)  # Ŷ^(β-1)
         self.ratio = np.empty((block, count), dtype)
         self.denominator = np.empty((block, count), dtype)
         self.growth = np.empty((portion, count), dtype)
-        self.share = np.empty((count, bins), dtype)
+        self.products = Products(bins, count, dtype, block)
+
+
+def _workspaces(problem: Problem, block: int, portion: int) -> list[_Workspace]:
+    """A workspace for every thread, from the shelf of the problem if they are there."""
+    key = ("multiplicative", problem.beta, block, portion, n_threads())
+    if key not in problem.shelf:
+        problem.shelf[key] = [_Workspace(block, portion, problem) for _ in range(n_threads())]
+    found: list[_Workspace] = problem.shelf[key]
+    return found
 
 
 class MultiplicativePass:
@@ -45,27 +67,37 @@ class MultiplicativePass:
 
     def __init__(self, problem: Problem, factors: Factors, *, remember: bool = False) -> None:
         self.problem, self.factors = problem, factors
+        self.rows = whole_rows(problem.frames)
+        self.weight_rows = None if problem.weights is None else whole_rows(problem.weights)
         self.origin = factors.bases  # where the bases' step leaves from
         # The factors one iteration ago, for rules that extrapolate.
         self.before = factors.copy() if remember else None
+        self.point = roomy_like(factors.bases)
         self.weight = 0.0
         self.bases_sum: Matrix = factors.bases[:, 0]
+        self.bases_total: Matrix = factors.bases[:, 0]
         self.bases_gram: Matrix = factors.bases
+        self.bases_back: Matrix = factors.bases.T
+        self.pressures = problem.pressures()
+        self.pressure: Pressure | None = None
+        self.iteration = 0
         self.fixed: Mask = ~problem.learn_activations
+        self.any_fixed = False
         self.gamma = monotone_exponent(problem.beta)
         self.vanished = _VANISHED * problem.level
         self.portions = problem.portions()
         block = max(block.stop - block.start for portion in self.portions for block in portion)
         portion = max(portion[-1].stop - portion[0].start for portion in self.portions)
-        self.workspaces = [_Workspace(block, portion, problem) for _ in range(n_threads())]
-        shape = (len(self.portions), *factors.bases.shape)
+        self.workspaces = _workspaces(problem, block, portion)
+        bins = factors.bases.shape[1]
+        shape = (len(self.portions), factors.bases.shape[0], -(-bins // LINE) * LINE)
         self.learns = bool(problem.learn_bases.any())
         self.moves, self.primed = True, False
         # A portion is summed in the dtype of V, which is short work; all portions together in float64.
-        self.numerators = np.zeros(shape if self.learns else 0, problem.frames.dtype)
-        # For β = 1 the denominator is a sum over frames, one number a component; for β = 2 it is (HᵀH) W.
-        narrow = problem.beta in (KULLBACK_LEIBLER, EUCLIDEAN)
-        self.denominators = np.zeros(shape if self.learns and not narrow else 0, problem.frames.dtype)
+        self.numerators = np.zeros(shape if self.learns else (0, 0, 0), problem.frames.dtype)[:, :, :bins]
+        # Otherwise the denominator is a sum over frames, one number a component (β = 1), or (HᵀH) W (β = 2).
+        wide = self.learns and not problem.narrow
+        self.denominators = np.zeros(shape if wide else (0, 0, 0), problem.frames.dtype)[:, :, :bins]
 
     def step(self, weight: float = 0.0, following: float = 0.0) -> None:
         """One iteration: all bases, then all activations, each extrapolated by ``weight`` first.
@@ -79,8 +111,9 @@ class MultiplicativePass:
             self._move_bases()
             self.origin = factors.bases
             if self.before is not None:
-                self.origin = ahead(factors.bases, self.before.bases, following)
+                self.origin = _ahead(factors.bases, self.before.bases, following, self.point)
         self._pass(weight)
+        self.iteration += 1
 
     def forget(self) -> None:
         """Begin anew from where the factors are: what was prepared for the next iteration is dropped."""
@@ -100,17 +133,39 @@ class MultiplicativePass:
         total = bases.sum(axis=1, dtype=np.float64)
         # Where a basis is zero nothing is known of its activation: it stays as it is.
         self.fixed = ~self.problem.learn_activations | (total <= 0)
+        self.any_fixed = bool(self.fixed.any())
         self.bases_sum = (1 / np.where(total > 0, total, 1)).astype(bases.dtype)
+        self.bases_total = total.astype(bases.dtype)
+        # The usual kernel is a little faster on a contiguous factor, the one for small products is not.
+        self.bases_back = bases.T if self.workspaces[0].products.piece else np.ascontiguousarray(bases.T)
         if self.problem.beta == EUCLIDEAN:
             self.bases_gram = bases @ bases.T
+        if self.moves:
+            self._press()
         if self.moves or self.learns:
             spread(self._portion, len(self.portions))
 
+    def _press(self) -> None:
+        """Find out what the activations will feel. Frames know their neighbours there: all are moved ahead first."""
+        if self.pressures is None:
+            return
+        spread(self._go_ahead, len(self.portions))
+        self.pressure = self.pressures.on_activations(self.factors.bases, self.factors.activations)
+
+    def _go_ahead(self, portion: int, worker: int) -> None:
+        """Move the activations of a portion to their extrapolated point."""
+        whole, growth = self._frames(portion), self.workspaces[worker].growth
+        if self.before is not None:
+            _go_ahead(self.factors.activations[whole], self.before.activations[whole], self.weight, growth)
+
+    def _frames(self, portion: int) -> slice:
+        blocks = self.portions[portion]
+        return slice(blocks[0].start, blocks[-1].stop)
+
     def _portion(self, portion: int, worker: int) -> None:
-        space, blocks = self.workspaces[worker], self.portions[portion]
-        whole = slice(blocks[0].start, blocks[-1].stop)
-        if self.moves and self.before is not None:
-            _go_ahead(self.factors.activations[whole], self.before.activations[whole], self.weight, space.growth)
+        space, blocks, whole = self.workspaces[worker], self.portions[portion], self._frames(portion)
+        if self.moves and self.pressures is None:
+            self._go_ahead(portion, worker)
         for block in blocks:
             if self.moves:
                 self._move_activations(block, space)
@@ -121,72 +176,102 @@ class MultiplicativePass:
 
     def _move_activations(self, block: slice, space: _Workspace) -> None:
         """Move the activations of one block of frames."""
-        V, H, W = self.problem.frames[block], self.factors.activations[block], self.factors.bases
+        H = self.factors.activations[block]
         size = H.shape[0]
-        target, power = self._model(V, H, W, space)
-        ratio = np.matmul(target, W.T, out=space.ratio[:size])
-        if self.problem.beta == KULLBACK_LEIBLER:
+        target, power = self._model(block, self.factors.bases, space)
+        ratio = space.products.compress(target, self.bases_back, space.ratio[:size])
+        if self.problem.beta == KULLBACK_LEIBLER and self.problem.narrow and self.pressure is None:
             ratio *= self.bases_sum  # one over the sum: see `_pass`
         else:
-            denominator = space.denominator[:size]
-            factors = (H, self.bases_gram) if self.problem.beta == EUCLIDEAN else (power, W.T)
-            np.matmul(*factors, out=denominator)
-            _divide(ratio, denominator, self.gamma)
-        if self.fixed.any():
+            denominator = self._denominator(H, power, space)
+            if self.pressure is None:
+                _divide(ratio, denominator, self.gamma)
+            else:
+                self.pressure.at(block).step(ratio, denominator, H, self.problem.beta)
+        if self.any_fixed:
             ratio[:, self.fixed] = 1
         H *= ratio
 
+    def _denominator(self, H: Matrix, power: Matrix, space: _Workspace) -> Matrix:
+        """Ŷ^(β-1) Wᵀ of one block."""
+        out: Matrix = space.denominator[: len(H)]
+        if not self.problem.narrow:
+            return space.products.compress(power, self.bases_back, out)
+        if self.problem.beta == EUCLIDEAN:
+            return np.matmul(H, self.bases_gram, out=out)
+        out[...] = self.bases_total
+        return out
+
     def _sum_up(self, portion: int, block: slice, space: _Workspace) -> None:
         """Take the share of one block in what the bases need for their next step."""
-        V, H = self.problem.frames[block], self.factors.activations[block]
+        H = self.factors.activations[block]
         first = block == self.portions[portion][0]
-        target, power = self._model(V, H, self.origin, space)
+        target, power = self._model(block, self.origin, space)
         sums = [(self.numerators, target)]
         if self.denominators.size:
             sums.append((self.denominators, power))
-        for total, factor in sums:
-            if first:
-                np.matmul(H.T, factor, out=total[portion])
-            else:
-                total[portion] += np.matmul(H.T, factor, out=space.share)
+        for total, rows in sums:
+            space.products.gather(H, rows, total[portion], first=first)
 
-    def _model(self, V: Matrix, H: Matrix, W: Matrix, space: _Workspace) -> tuple[Matrix, Matrix]:
-        """V ⊙ Ŷ^(β-2) and Ŷ^(β-1); the latter is not filled where nobody needs it."""
+    def _model(self, block: slice, W: Matrix, space: _Workspace) -> tuple[Matrix, Matrix]:
+        """V ⊙ Ŷ^(β-2) and Ŷ^(β-1), both with weights, in whole rows; the latter not where nobody needs it."""
+        size, beta = block.stop - block.start, self.problem.beta
+        target, power = space.target[:size], space.power[:size]
+        if self.weight_rows is None and beta == EUCLIDEAN:
+            return self.rows[block], power
+        space.products.expand(self.factors.activations[block], W, target)
+        if beta != KULLBACK_LEIBLER:  # in the room behind the rows a model of 0 would overflow
+            target[:, self.origin.shape[1] :] = self.problem.level
+        self._shares(self.rows[block], target, power)
+        if self.weight_rows is None:
+            return target, power
+        weights = self.weight_rows[block]
+        target *= weights
+        if beta == KULLBACK_LEIBLER:
+            return target, weights
+        power *= weights
+        return target, power
+
+    def _shares(self, V: Matrix, model: Matrix, power: Matrix) -> None:
+        """Put V ⊙ Ŷ^(β-2) in the place of the model Ŷ, and Ŷ^(β-1) into ``power`` where it is not 1."""
         beta = self.problem.beta
-        target, power = space.target[: V.shape[0]], space.power[: V.shape[0]]
         if beta == EUCLIDEAN:
-            return V, power
-        model: Matrix = np.matmul(H, W, out=target)
+            power[...] = model
+            model[...] = V
+            return
         model += self.problem.epsilon
         if beta == KULLBACK_LEIBLER:
-            np.divide(V, model, out=target)
-            return target, power
+            np.divide(V, model, out=model)
+            return
         if beta == ITAKURA_SAITO:
             np.divide(1, model, out=power)
-            np.multiply(power, power, out=target)
-            np.multiply(V, target, out=target)
-            return target, power
-        _power(model, beta - 1, power)
-        np.divide(power, model, out=target)
-        np.multiply(V, target, out=target)
-        return target, power
+            np.multiply(power, power, out=model)
+        else:
+            _power(model, beta - 1, power)
+            np.divide(power, model, out=model)
+        model *= V
 
     def _move_bases(self) -> None:
         H, W = self.factors.activations, self.factors.bases
         if self.before is not None:
             self.before.bases[...] = W
             W[...] = self.origin
-        ratio = self.numerators.sum(axis=0, dtype=np.float64)
+        ratio = _summed(self.numerators)
         denominator: NDArray[np.float64]
-        if self.problem.beta == KULLBACK_LEIBLER:
-            denominator = np.broadcast_to(H.sum(axis=0, dtype=np.float64)[:, None], ratio.shape)
+        if not self.problem.narrow:
+            denominator = _summed(self.denominators)
         elif self.problem.beta == EUCLIDEAN:
             denominator = ((H.T @ H) @ W).astype(np.float64)
         else:
-            denominator = self.denominators.sum(axis=0, dtype=np.float64)
-        _divide(ratio, denominator, self.gamma)
+            denominator = np.broadcast_to(H.sum(axis=0, dtype=np.float64)[:, None], ratio.shape)
+        if self.pressures is None:
+            _divide(ratio, denominator, self.gamma)
+        else:
+            self.pressures.on_bases(W, H).step(ratio, denominator.copy(), W.astype(np.float64), self.problem.beta)
         ratio[~self.problem.learn_bases] = 1
         np.multiply(W, ratio, out=W, casting="same_kind")
+        if self.problem.anchor is not None:
+            self.problem.anchor.hold(W, self.iteration)
         _flush(W.T, self.vanished, self.problem.learn_bases)
 
 
@@ -218,11 +303,29 @@ def _go_ahead(now: Matrix, before: Matrix, weight: float, growth: Matrix) -> Non
     now += growth
 
 
-def ahead(now: Matrix, before: Matrix, weight: float) -> Matrix:
+def _ahead(now: Matrix, before: Matrix, weight: float, out: Matrix) -> Matrix:
     """The extrapolated point; entries that shrank stay where they are, so that it is a step up or none."""
-    point: Matrix = np.maximum(now - before, 0) * weight
-    point += now
-    return point
+    np.subtract(now, before, out=out)
+    np.maximum(out, 0, out=out)
+    out *= weight
+    out += now
+    return out
+
+
+def _summed(parts: Matrix) -> NDArray[np.float64]:
+    """The sum over portions, in their order, in float64."""
+    total: NDArray[np.float64] = np.empty(parts.shape[1:])
+    columns = [slice(start, start + _SUMMED) for start in range(0, parts.shape[2], _SUMMED)]
+
+    def work(number: int, worker: int) -> None:
+        part = columns[number]
+        np.sum(parts[:, :, part], axis=0, dtype=np.float64, out=total[:, part])
+
+    if parts.size < _WORTH_THREADS:
+        np.sum(parts, axis=0, dtype=np.float64, out=total)
+    else:
+        spread(work, len(columns))
+    return total
 
 
 def _power(model: Matrix, exponent: float, out: Matrix) -> None:

@@ -13,20 +13,33 @@ the number of threads.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from unweave.arrays import EPSILON, Mask, Matrix
-from unweave.divergence import block_divergence
+from unweave.arrays import EPSILON, Mask, Matrix, roomy_like
+from unweave.divergence import EUCLIDEAN, KULLBACK_LEIBLER, block_divergence
+from unweave.rules.anchor import Anchor
+from unweave.rules.penalties import Penalties
+from unweave.rules.pressure import Pressures
+from unweave.rules.products import piece_frames
 from unweave.threads import n_threads, spread
 
 __all__ = ["Factors", "Motion", "Problem", "Rule"]
 
-_SMALL_PRODUCT = 0.95e6
-_SMALLEST_BLOCK, _LARGEST_BLOCK = 32, 256
+_ENTRIES = 2**19
+"""Entries of V in a block: two megabytes of float32, a thread's share of a cache."""
+
+_ALONE, _STEADY = 6.5e6, 8
+"""A second thread is worth its start where entries × (components + `_STEADY`), which is about the work, exceed this."""
+
+_SHORTEST_BLOCK, _LONGEST_BLOCK = 128, 1024
+
+_COMPARED = 64
+"""Frames whose divergence is taken at once."""
 
 _PORTIONS = 32
 """Most portions a pass is cut into: enough for the threads to share evenly, few enough for their sums to stay small."""
@@ -34,14 +47,19 @@ _PORTIONS = 32
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Factors:
-    """Bases ``(components, bins)`` and activations ``(frames, components)`` that a rule moves in place."""
+    """Bases ``(components, bins)`` and activations ``(frames, components)`` that a rule moves in place.
+
+    Bases and the frames of a problem may have room behind their rows, see `unweave.arrays.roomy`.
+    """
 
     bases: Matrix
     activations: Matrix
 
     def copy(self) -> Factors:
         """Factors of their own, to be moved independently."""
-        return Factors(self.bases.copy(), self.activations.copy())
+        bases = roomy_like(self.bases)
+        bases[...] = self.bases
+        return Factors(bases, self.activations.copy())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,17 +69,29 @@ class Problem:
     Parameters
     ----------
     frames : ``(n_frames, n_bins)``
-        V, frame by frame, contiguous; not negative; positive everywhere when β ≤ 0.
+        V, frame by frame, in contiguous or `roomy` rows; not negative; positive everywhere when β ≤ 0.
     beta : float
         Which β-divergence.
     learn_bases, learn_activations : bool ``(components,)``
         Which of them move.
+    weights : ``(n_frames, n_bins)``, optional
+        How much every entry of V counts; 0 where it is not known.
+    penalties : Penalties, optional
+        What is paid for besides the divergence.
+    anchor : Anchor, optional
+        Bases that are let go slowly.
+    shelf : dict
+        Workspaces of the rules, for all runs of a problem, which take turns.
     """
 
     frames: Matrix
     beta: float
     learn_bases: Mask
     learn_activations: Mask
+    weights: Matrix | None = None
+    penalties: Penalties | None = None
+    anchor: Anchor | None = None
+    shelf: dict[Hashable, Any] = field(default_factory=dict, repr=False)
     level: float = field(init=False)
     """The mean of V, or 1 where that is zero."""
     epsilon: float = field(init=False)
@@ -69,7 +99,7 @@ class Problem:
 
     def __post_init__(self) -> None:
         exponent = min(1.0, 2.0 / (2.0 - self.beta)) if self.beta < 0 else 1.0
-        level = float(self.frames.mean(dtype=np.float64)) or 1.0
+        level = _mean(self.frames, self.weights) or 1.0
         object.__setattr__(self, "level", level)
         object.__setattr__(self, "epsilon", level * EPSILON**exponent)
 
@@ -79,22 +109,48 @@ class Problem:
         return int(self.learn_bases.size)
 
     @property
-    def block_frames(self) -> int:
-        """Frames in a block: what the matrix library is fast with, as long as a block stays in the second-level cache.
+    def narrow(self) -> bool:
+        """Whether the denominators of a step need no matrix: for β = 1 they are sums, for β = 2 products of factors."""
+        return self.beta in (KULLBACK_LEIBLER, EUCLIDEAN) and self.weights is None
 
-        OpenBLAS has a kernel of its own for products of up to a million multiplications, which is half as fast again
-        where one side is as short as the number of components (docs/decisions/0011). Beyond that, larger is better. The
-        choice depends on the problem only: timing it would make results depend on the hour.
+    @property
+    def constrained(self) -> bool:
+        """Whether there is more than a divergence to heed."""
+        penalised = self.penalties is not None and self.penalties.any
+        return penalised or self.weights is not None or self.anchor is not None
+
+    def pressures(self) -> Pressures | None:
+        """The penalties, in the units of V; None where there are none."""
+        if self.penalties is None or not self.penalties.any:
+            return None
+        n_frames, n_bins = self.frames.shape
+        return Pressures(self.penalties, (self.n_components, n_bins, n_frames), self.beta, self.level)
+
+    def objective(self, factors: Factors) -> float:
+        """The divergence and all penalties: what a run lowers."""
+        pressures = self.pressures()
+        cost = pressures.cost(factors.bases, factors.activations) if pressures else 0.0
+        return self.divergence(factors) + cost
+
+    @property
+    def block_frames(self) -> int:
+        """Frames in a block: as many as stay in the cache, in whole pieces of `unweave.rules.products`.
+
+        The choice depends on the problem only: timing it would make results depend on the hour.
         """
-        small = int(_SMALL_PRODUCT / (self.frames.shape[1] * self.n_components)) // 8 * 8
-        return min(small, _LARGEST_BLOCK) if small >= _SMALLEST_BLOCK else _LARGEST_BLOCK
+        n_bins = self.frames.shape[1]
+        size = int(np.clip(_ENTRIES // n_bins // 8 * 8, _SHORTEST_BLOCK, _LONGEST_BLOCK))
+        piece = piece_frames(n_bins, self.n_components)
+        return max(1, size // piece) * piece if piece else size
 
     def portions(self) -> list[list[slice]]:
         """Blocks of frames of nearly one size, grouped into portions of work."""
-        n_frames, size = self.frames.shape[0], self.block_frames
+        (n_frames, n_bins), size = self.frames.shape, self.block_frames
         count = -(-n_frames // size)
-        if count < _PORTIONS:  # short recordings: an even number of equal blocks, so that two threads share evenly
-            count = max(count + count % 2, min(4, -(-n_frames // _SMALLEST_BLOCK)))
+        if count < _PORTIONS:  # an even number of equal blocks, so that two threads share evenly
+            count = max(2, n_frames * n_bins // _ENTRIES // 2 * 2)
+            if n_frames * n_bins * (self.n_components + _STEADY) < _ALONE:
+                count = 1
         size = -(-n_frames // count)
         blocks = [slice(start, min(start + size, n_frames)) for start in range(0, n_frames, size)]
         length = -(-len(blocks) // _PORTIONS)
@@ -103,19 +159,31 @@ class Problem:
     def divergence(self, factors: Factors) -> float:
         """D_β(V | W H + ε), summed block by block in a fixed order."""
         portions, epsilon = self.portions(), self.epsilon
-        largest = max(block.stop - block.start for portion in portions for block in portion)
-        model = [np.empty((largest, self.frames.shape[1]), self.frames.dtype) for _ in range(n_threads())]
+        shape = (2, _COMPARED, self.frames.shape[1])  # entry by entry: without room
+        spaces = [np.empty(shape, self.frames.dtype) for _ in range(n_threads())]
         sums: NDArray[np.float64] = np.zeros(len(portions))
 
         def work(portion: int, worker: int) -> None:
-            for block in portions[portion]:
-                out = model[worker][: block.stop - block.start]
-                np.matmul(factors.activations[block], factors.bases, out=out)
-                out += epsilon
-                sums[portion] += block_divergence(self.frames[block], out, self.beta)
+            begin, end = portions[portion][0].start, portions[portion][-1].stop
+            for start in range(begin, end, _COMPARED):
+                block = slice(start, min(start + _COMPARED, end))
+                V, model = spaces[worker][:, : block.stop - block.start]
+                np.copyto(V, self.frames[block])
+                np.matmul(factors.activations[block], factors.bases, out=model)
+                model += epsilon
+                weights = None if self.weights is None else self.weights[block]
+                sums[portion] += block_divergence(V, model, self.beta, weights)
 
         spread(work, len(portions))
         return float(sums.sum())
+
+
+def _mean(values: Matrix, weights: Matrix | None) -> float:
+    """The mean of all entries, of the weighted ones where there are weights."""
+    if weights is None:  # frame by frame in the dtype of V, in pairs, which is several times faster
+        return float(values.sum(axis=1).sum(dtype=np.float64) / values.size)
+    total = float(weights.sum(dtype=np.float64))
+    return float(np.einsum("ij,ij->", values, weights, dtype=np.float64)) / total if total else 0.0
 
 
 class Motion(Protocol):
@@ -147,8 +215,13 @@ class Rule(Protocol):
         """Whether the rule is made for this β."""
         ...
 
+    @property
+    def constraints(self) -> bool:
+        """Whether it knows penalties, weights and bases that are let go slowly."""
+        ...
+
     def never_rises(self, beta: float) -> bool:
-        """Whether the divergence provably never rises under this rule."""
+        """Whether the divergence, with all penalties, provably never rises under this rule."""
         ...
 
     def start(self, problem: Problem, factors: Factors) -> Motion:
