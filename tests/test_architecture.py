@@ -22,19 +22,23 @@ ROOT = Path(__file__).resolve().parents[1]
 # are strangers, and so are the doors, but for cli. A new module gets its place here and in that page.
 FLOORS: tuple[tuple[int, str, str], ...] = (
     (0, "ground", "errors arrays npz threads"),
-    (1, "sound wing", "wav formats sound codec audio synthesis framing spectrogram stft scales"),
+    (1, "sound wing", "wav formats sound codec audio synthesis framing spectrogram stft polar scales"),
     (
         1,
         "matrix wing",
         (
-            "divergence factorization initialize rules plan loop search nmf"
-            " majorizer pieces incremental online tapped delays convolutive ladder rank"
+            "divergence factorization weights starts initialize rules plan loop search nmf"
+            " majorizer pieces singular incremental online tapped delays convolutive ladder rank"
         ),
     ),
     (
         2,
         "bridge",
-        "masks dictionary parts decomposition longform envelopes phase streaming morph cross hpss sines transients",
+        (
+            "masks dictionary parts decomposition longform training interchange seeds envelopes phase hops"
+            " framewise listening streaming matching onsets transport phase_gradient pairs morph mosaic cross"
+            " medians medianmasks hpss peaks tracking tonal sines autoregression transients"
+        ),
     ),
     (3, "music", "grouping stems notes midi evaluate"),
     (4, "doors", "plot report flucoma estimator corpus live studio cli"),

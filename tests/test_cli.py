@@ -404,6 +404,40 @@ def test_plain_matrices_do_as_well(here: Path, run: Run) -> None:
     assert two.n_components == 3
 
 
+def test_constraints_are_heeded_and_told(here: Path, run: Run) -> None:
+    done(run("decompose", "loop.wav", "-k", "3", "--out", "free", *PLAIN))
+    parts = unweave.Dictionary.load("free/bases.npz")
+    weights = np.ones((parts.stft.n_bins, parts.stft.n_frames(unweave.load("loop.wav").n_samples)))
+    weights[600:] = 0
+    np.save("weights.npy", weights)
+    strengths = "--l1 0.2 --continuity 0.1 --bases-l1 0.01 --l2 0.01 --group 0.1 --groups a,b,a --weights weights.npy"
+    options = [*strengths.split(), "--bases", "free/bases.npz", "--adapt", "30"]
+    done(run("decompose", "loop.wav", "-k", "3", "--out", "held", *options, *PLAIN))
+    settings = manifest_of(here / "held")["settings"]
+    assert (settings["l1"], settings["groups"], settings["adapt"]) == (0.2, "a,b,a", 30)
+    assert settings["weights"]["name"] == "weights.npy"
+    assert settings["rule"] == "extrapolated"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("--groups a,b,c", "groups are given, but group=0"),
+        ("--group 0.1 --groups a,b", "penalties.groups has 2 entries for 3 components."),
+        ("--l1 -1", "penalties.l1=-1 is not from 0"),
+        ("--adapt 10", "--adapt lets given bases go slowly: it needs --bases"),
+        ("--l1 0.1 --taps 4", "bases with taps know no penalties"),
+        ("--l1 0.1 --rule joint", "rule joint knows no penalties"),
+        ("--weights loop.wav", "loop.wav is neither"),
+    ],
+)
+def test_constraints_that_do_not_fit_are_refused(options: str, words: str, here: Path, run: Run) -> None:
+    code, _, err = run("decompose", "loop.wav", "-k", "3", *options.split())
+    assert code in (1, 2)
+    assert words in err
+    assert not (here / "loop-unweave").exists()
+
+
 def test_bases_may_last_several_frames(here: Path, run: Run) -> None:
     done(run("decompose", "loop.wav", "-k", "3", "--taps", "4", "--envelopes", *FAST))
     parts = unweave.Decomposition.load("loop-unweave/decomposition.npz")

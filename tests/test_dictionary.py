@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from unweave.decomposition import decompose
 from unweave.dictionary import Dictionary
 from unweave.errors import Incompatible, InvalidInput, ReadError, UnweaveError
 from unweave.factorization import Factorization
@@ -57,6 +58,147 @@ def test_bases_are_selected_by_label(drums):
     assert (chosen.stft, chosen.sample_rate) == (drums.stft, drums.sample_rate)
     with pytest.raises(InvalidInput, match="label 'tom' is not among kick, snare, hihat"):
         drums.select(["kick", "tom"])
+
+
+@pytest.fixture
+def kit():
+    """Two bases of a snare between a kick and a hi-hat."""
+    return Dictionary(bases(5, 4), ("kick", "snare", "snare", "hihat"), SMALL, 8000)
+
+
+def test_a_label_may_stand_at_several_bases_and_then_means_all_of_them(kit):
+    assert kit.select(["snare"]).labels == ("snare", "snare")
+    np.testing.assert_array_equal(kit.select(["hihat", "snare"]).bases, kit.bases[:, :, [3, 1, 2]])
+    assert kit.drop(["snare"]).labels == ("kick", "hihat")
+    np.testing.assert_array_equal(kit.drop([0, "hihat"]).bases, kit.bases[:, :, [1, 2]])
+
+
+def test_numbers_mean_one_base(kit):
+    np.testing.assert_array_equal(kit.select([2, 0]).bases, kit.bases[:, :, [2, 0]])
+    assert kit.select([2, 0]).labels == ("snare", "kick")
+    assert kit.select([np.int64(3)]).labels == ("hihat",)
+
+
+def test_an_order_names_what_comes_first(kit):
+    ordered = kit.reorder(["hihat", 2])
+    assert ordered.labels == ("hihat", "snare", "kick", "snare")
+    np.testing.assert_array_equal(ordered.bases, kit.bases[:, :, [3, 2, 0, 1]])
+
+
+def test_the_order_by_centroid_is_low_to_high_and_zeros_come_last():
+    spectra = np.zeros((5, 4))
+    spectra[[3, 1, 4], [0, 1, 3]] = 1
+    found = Dictionary(spectra, ("c", "a", "silent", "d"), SMALL, 8000)
+    np.testing.assert_array_equal(found.centroids, [3000, 1000, np.inf, 4000])
+    assert found.reorder("centroid").labels == ("a", "c", "d", "silent")
+
+
+def test_new_names_are_given_to_all_or_to_some(kit):
+    assert kit.relabel(["a", "b", "c", "d"]).labels == ("a", "b", "c", "d")
+    assert kit.relabel({"snare": "clap", "kick": "boom"}).labels == ("boom", "clap", "clap", "hihat")
+    assert kit.relabel({"snare": "clap"}).bases is not kit.bases
+    assert kit.labels == ("kick", "snare", "snare", "hihat")
+
+
+@pytest.mark.parametrize(("level", "order"), [("l2", 2), ("l1", 1), ("max", np.inf)])
+def test_levels_are_made_one_over_all_channels_and_taps(level, order):
+    for shape in ((2, 5, 3), (2, 5, 3, 4)):
+        given = bases(*shape)
+        given[:, :, 1] = 0
+        made = Dictionary(given, (), SMALL).normalize(level).bases
+        sizes = [np.linalg.norm(made[:, :, k].ravel(), order) for k in range(3)]
+        np.testing.assert_allclose(sizes, [1, 0, 1], rtol=1e-6)
+        np.testing.assert_allclose(made[:, :, 0] / made[0, 0, 0], given[:, :, 0] / given[0, 0, 0], rtol=1e-5)
+
+
+def test_bases_are_summed_into_one_where_the_first_stood(kit):
+    joined = kit.join(["snare", "hihat"], "rest")
+    assert joined.labels == ("kick", "rest")
+    np.testing.assert_allclose(joined.bases[:, :, 1], kit.bases[:, :, 1:].sum(axis=2), rtol=1e-6)
+    np.testing.assert_array_equal(joined.bases[:, :, 0], kit.bases[:, :, 0])
+    assert kit.join([3, 1]).labels == ("kick", "hihat", "snare")
+
+
+def test_a_sum_can_be_weighted(kit):
+    joined = kit.join([3, 0], weights=[2, 0.5])
+    np.testing.assert_allclose(joined.bases[0, :, 0], 2 * kit.bases[0, :, 3] + 0.5 * kit.bases[0, :, 0], rtol=1e-6)
+    with_taps = Dictionary(bases(1, 5, 2, 3), (), SMALL)
+    np.testing.assert_allclose(with_taps.join([0, 1]).bases[:, :, 0], with_taps.bases.sum(axis=2), rtol=1e-6)
+
+
+def test_dictionaries_are_merged_in_order_and_mono_serves_stereo(kit, drums):
+    stereo = Dictionary(drums.bases, drums.labels, SMALL, 8000)
+    merged = Dictionary.merge(kit, stereo, kit)
+    assert merged.labels == kit.labels + stereo.labels + kit.labels
+    assert merged.bases.shape == (2, 5, 11)
+    np.testing.assert_array_equal(merged.bases[1, :, :4], kit.bases[0])
+    np.testing.assert_array_equal(merged.bases[:, :, 4:7], stereo.bases)
+    assert Dictionary.merge(kit).labels == kit.labels
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        (Dictionary(bases(5, 1), (), SMALL, 44100), "their sample_rate is 8000 and 44100"),
+        (Dictionary(bases(9, 1), (), STFT(16, 2), 8000), "their n_fft is 8 and 16. Learn both with the same settings"),
+        (Dictionary(bases(5, 1), (), STFT(8, 4), 8000), "their hop_length is 2 and 4"),
+        (Dictionary(bases(5, 1), (), STFT(8, 2, window="cosine"), 8000), "their window is hann and cosine"),
+        (Dictionary(bases(1, 5, 1, 3), (), SMALL, 8000), "their number of taps is 1 and 3"),
+    ],
+)
+def test_dictionaries_that_do_not_fit_together_are_refused(kit, other, words):
+    with pytest.raises(Incompatible, match=words):
+        Dictionary.merge(kit, other)
+
+
+def test_dictionaries_of_two_and_three_channels_are_refused(kit):
+    two, three = (Dictionary(bases(n, 5, 1), (), SMALL, 8000) for n in (2, 3))
+    with pytest.raises(Incompatible, match="2 channels"):
+        Dictionary.merge(two, three)
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (lambda kit: kit.select("kick"), r"'kick' is one label: pass a list of them, \['kick'\]"),
+        (lambda kit: kit.select([]), "no base would be left"),
+        (lambda kit: kit.drop(["kick", "snare", "hihat"]), "no base would be left"),
+        (lambda kit: kit.drop([4]), "base 4: there are 4, numbered from 0"),
+        (lambda kit: kit.select([True]), "base True: there are 4"),
+        (lambda kit: kit.select(["snare", 1]), r"base 1 \(snare\) is named twice"),
+        (lambda kit: kit.reorder("pitch"), "order='pitch' is neither 'centroid' nor a sequence"),
+        (lambda kit: kit.relabel({"tom": "x"}), "label 'tom' is not among kick, snare, snare, hihat"),
+        (lambda kit: kit.relabel(["a"]), "1 labels for 4 bases"),
+        (lambda kit: kit.normalize("rms"), "level='rms' is not one of l2, l1, max"),
+        (lambda kit: kit.join([]), "which is empty: name one base at least"),
+        (lambda kit: kit.join([0, 1], weights=[1]), "weights must be 2 finite numbers of at least 0"),
+        (lambda kit: kit.join([0], weights=[-1]), "weights must be 1 finite"),
+        (lambda kit: Dictionary.merge(), "there is nothing to merge"),
+    ],
+)
+def test_edits_that_cannot_be_are_refused(kit, edit, words):
+    with pytest.raises((InvalidInput, Incompatible), match=words):
+        edit(kit)
+
+
+def test_the_settings_outlive_every_edit(kit):
+    for made in (
+        kit.select([0]),
+        kit.drop([0]),
+        kit.reorder("centroid"),
+        kit.relabel(list("abcd")),
+        kit.normalize(),
+        kit.join([0, 1]),
+        Dictionary.merge(kit, kit),
+    ):
+        assert (made.stft, made.sample_rate) == (SMALL, 8000)
+
+
+def test_parts_of_one_label_are_parts_of_their_own(kit):
+    sound = Audio(np.random.default_rng(0).standard_normal((1, 400)), 8000)
+    parts = decompose(sound, 5, bases=kit, learn_bases=False, max_iter=5)
+    assert parts.labels == ("kick", "snare", "snare", "hihat", "4")
+    assert parts.dictionary.select(["snare"]).n_components == 2
 
 
 def test_one_channel_serves_any_number_and_two_serve_two(drums):

@@ -4,15 +4,23 @@ A basis without its FFT size and sample rate is a row of numbers; with them it i
 another recording. The file is one ``.npz`` that any NumPy opens: ``bases`` float32 ``(channels, bins, components)``
 or, where bases last several frames, ``(channels, bins, components, taps)``, and ``settings``, a JSON text. Nothing in
 it is pickled, and the same dictionary makes the same bytes.
+
+A dictionary is never changed: what edits it (`Dictionary.select`, `relabel`, `reorder`, `join`, …) makes another. A
+label may stand at several bases: a snare drum may need two.
+
+Differences from FluCoMa, where bases are the channels of a bare buffer: they know their settings and names here, and
+what does not fit is refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
+from typing import Literal, get_args
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from unweave.arrays import Matrix
 from unweave.errors import Incompatible, InvalidInput, ReadError
@@ -20,9 +28,14 @@ from unweave.framing import STFT
 from unweave.npz import read_npz, understood, write_npz
 from unweave.sound import checked_rate
 
-__all__ = ["Dictionary"]
+__all__ = ["LEVELS", "Dictionary", "Level"]
+
+Level = Literal["l2", "l1", "max"]
+LEVELS: tuple[Level, ...] = get_args(Level)
+"""What a normalised basis has one of: length, sum, or greatest entry."""
 
 _FORMAT = "unweave dictionary"
+_HOLD_BASES = (_FORMAT, "unweave decomposition", "unweave seeds")
 _VERSION = 1
 
 
@@ -35,7 +48,7 @@ class Dictionary:
     bases : ``(channels, bins, components)`` or ``(channels, bins, components, taps)``, non-negative
         A matrix ``(bins, components)`` is taken as one channel.
     labels : sequence of str, optional
-        A name for each component. Default: '0', '1', …
+        A name for each component; several may have the same. Default: '0', '1', …
     stft : STFT
         Settings of the transform; ``bases`` has its number of bins.
     sample_rate : float
@@ -93,13 +106,144 @@ class Dictionary:
         """How many frames each basis lasts."""
         return int(self.bases.shape[3]) if self.bases.ndim == 4 else 1
 
-    def select(self, labels: Sequence[str]) -> Dictionary:
-        """The bases with these labels, in this order."""
-        missing = [label for label in labels if label not in self.labels]
-        if missing:
-            raise InvalidInput(f"label {missing[0]!r} is not among {', '.join(self.labels)}.")
-        index = [self.labels.index(label) for label in labels]
-        return Dictionary(self.bases[:, :, index], tuple(labels), self.stft, self.sample_rate)
+    @property
+    def centroids(self) -> NDArray[np.float64]:
+        """Hz of the centre of gravity of every basis, of its entries squared; infinite for a basis of zeros.
+
+        All channels and taps count.
+        """
+        power = np.square(self.bases.astype(np.float64)).sum(axis=0)
+        power = power.sum(axis=-1) if power.ndim == 3 else power
+        total = power.sum(axis=0)
+        found = np.full(self.n_components, np.inf)
+        np.divide(self.stft.frequencies(self.sample_rate) @ power, total, out=found, where=total > 0)
+        return found
+
+    def select(self, which: Sequence[str | int]) -> Dictionary:
+        """Some of the bases, in this order.
+
+        Parameters
+        ----------
+        which : sequence of str or int
+            A label stands for all bases that have it, a number for one, counted from 0.
+        """
+        return self._picked(self.numbers(which))
+
+    def drop(self, which: Sequence[str | int]) -> Dictionary:
+        """All bases but these."""
+        gone = set(self.numbers(which))
+        return self._picked([k for k in range(self.n_components) if k not in gone])
+
+    def reorder(self, order: Literal["centroid"] | Sequence[str | int]) -> Dictionary:
+        """All bases in another order: these first, then the others as they are; or by 'centroid', low to high."""
+        if isinstance(order, str):
+            if order != "centroid":
+                raise InvalidInput(f"order={order!r} is neither 'centroid' nor a sequence of labels or numbers.")
+            return self._picked(np.argsort(self.centroids, kind="stable").tolist())
+        first = self.numbers(order)
+        return self._picked([*first, *(k for k in range(self.n_components) if k not in set(first))])
+
+    def relabel(self, labels: Mapping[str, str] | Sequence[str]) -> Dictionary:
+        """The same bases under other names: one for each, or new ones for some old ones."""
+        if isinstance(labels, Mapping):
+            self.numbers(list(labels))  # refuses what is not there
+            labels = [labels.get(label, label) for label in self.labels]
+        return self._with(self.bases, tuple(labels))
+
+    def normalize(self, level: Level = "l2") -> Dictionary:
+        """The same bases, each with a length ('l2'), sum ('l1') or greatest entry ('max') of one over all channels.
+
+        A basis of zeros stays as it is.
+        """
+        if level not in LEVELS:
+            raise InvalidInput(f"level={level!r} is not one of {', '.join(LEVELS)}.")
+        flat = np.moveaxis(self.bases, 2, 0).reshape(self.n_components, -1).astype(np.float64)
+        sizes = np.linalg.norm(flat, {"l2": 2, "l1": 1, "max": np.inf}[level], axis=1)
+        shape = (1, 1, -1) if self.bases.ndim == 3 else (1, 1, -1, 1)
+        return self._with(self.bases / np.where(sizes > 0, sizes, 1.0).reshape(shape), self.labels)
+
+    def join(
+        self, which: Sequence[str | int], label: str | None = None, weights: ArrayLike | None = None
+    ) -> Dictionary:
+        """Sum some bases into one, which stands where the first of them stood.
+
+        Parameters
+        ----------
+        which : sequence of str or int
+            Labels or numbers.
+        label : str, optional
+            The name of the sum. Default: that of the first.
+        weights : one number for each, at least 0, optional
+            How much of each there is, such as ``decomposition.activations.sum(axis=1)``. Default: as much of each.
+        """
+        chosen = self.numbers(which)
+        if not chosen:
+            raise InvalidInput("which is empty: name one base at least.")
+        shares = np.ones(len(chosen)) if weights is None else np.asarray(weights, np.float64)
+        if shares.shape != (len(chosen),) or not np.isfinite(shares).all() or shares.min() < 0:
+            raise InvalidInput(f"weights must be {len(chosen)} finite numbers of at least 0, one for each base.")
+        bases = self.bases.copy()
+        first = min(chosen)
+        bases[:, :, first] = np.tensordot(shares, np.moveaxis(self.bases[:, :, chosen], 2, 0), axes=1)
+        labels = list(self.labels)
+        labels[first] = self.labels[chosen[0]] if label is None else str(label)
+        gone = set(chosen) - {first}
+        return self._with(bases, tuple(labels))._picked([k for k in range(self.n_components) if k not in gone])
+
+    @staticmethod
+    def merge(*dictionaries: Dictionary) -> Dictionary:
+        """All bases of several dictionaries, in order; those of one channel serve every channel.
+
+        Raises
+        ------
+        Incompatible
+            They were made with other settings, at other rates, of other channels, or of another number of taps.
+        """
+        if not dictionaries:
+            raise InvalidInput("there is nothing to merge: pass one dictionary at least.")
+        first = dictionaries[0]
+        for other in dictionaries[1:]:
+            for name, mine, theirs in (
+                ("sample_rate", first.sample_rate, other.sample_rate),
+                ("number of taps", first.n_taps, other.n_taps),
+                *((name, value, other.stft.settings()[name]) for name, value in first.stft.settings().items()),
+            ):
+                if mine != theirs:
+                    raise Incompatible(
+                        f"the dictionaries do not fit together: their {name} is {mine} and {theirs}. Learn both with "
+                        "the same settings."
+                    )
+        n_channels = max(each.n_channels for each in dictionaries)
+        bases = np.concatenate([each.fit_channels(n_channels) for each in dictionaries], axis=2)
+        return first._with(bases, sum((each.labels for each in dictionaries), ()))
+
+    def numbers(self, which: Sequence[str | int]) -> list[int]:
+        """Numbers of the bases that are meant by labels and numbers, none of them twice."""
+        if isinstance(which, str):
+            raise InvalidInput(f"{which!r} is one label: pass a list of them, [{which!r}].")
+        numbers: list[int] = []
+        for each in which:
+            if isinstance(each, str):
+                found = [k for k, label in enumerate(self.labels) if label == each]
+                if not found:
+                    raise InvalidInput(f"label {each!r} is not among {', '.join(self.labels)}.")
+            elif isinstance(each, bool) or not 0 <= each < self.n_components:
+                raise InvalidInput(f"base {each!r}: there are {self.n_components}, numbered from 0.")
+            else:
+                found = [int(each)]
+            numbers += found
+        if len(set(numbers)) < len(numbers):
+            twice = next(k for k in numbers if numbers.count(k) > 1)
+            raise InvalidInput(f"base {twice} ({self.labels[twice]}) is named twice.")
+        return numbers
+
+    def _picked(self, numbers: Sequence[int]) -> Dictionary:
+        if not numbers:
+            raise InvalidInput("no base would be left: a dictionary needs one at least.")
+        return self._with(self.bases[:, :, list(numbers)], tuple(self.labels[k] for k in numbers))
+
+    def _with(self, bases: Matrix, labels: tuple[str, ...]) -> Dictionary:
+        return Dictionary(bases, labels, self.stft, self.sample_rate)
 
     def fit_channels(self, n_channels: int) -> Matrix:
         """The bases for a recording of so many channels: those of one channel serve every channel alike."""
@@ -138,9 +282,9 @@ class Dictionary:
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Dictionary:
-        """Read a dictionary, or the bases of a saved decomposition."""
+        """Read a dictionary, or the bases of a saved decomposition or of seeds."""
         arrays, settings = read_npz(path, "a dictionary")
-        if settings.get("format") not in (_FORMAT, "unweave decomposition") or "bases" not in arrays:
+        if settings.get("format") not in _HOLD_BASES or "bases" not in arrays:
             raise ReadError(
                 f"{path} is not a dictionary of unweave: it holds {', '.join(sorted(arrays)) or 'nothing'}."
             )

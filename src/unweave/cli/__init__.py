@@ -1,4 +1,4 @@
-"""The command line: `unweave decompose`, `unweave demo`, `unweave doctor`.
+"""The command line: `unweave decompose` and its sisters.
 
 The problem: a command may be interrupted, refused or starved at any moment, and whoever typed it is no reader of
 tracebacks. So every command returns an exit code and speaks at most one sentence on stderr when it fails, results go
@@ -19,6 +19,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from importlib import import_module
 
 import click
 
@@ -31,6 +32,19 @@ __all__ = ["commands", "main"]
 
 _SUMMARIES = {
     "decompose": "Take a recording apart into its sounds.",
+    "seed": "Say how many components a recording has, and make a start for them.",
+    "learn": "Learn a dictionary from recordings of single sounds.",
+    "dictionary": "Join dictionaries, name and order their bases.",
+    "info": "Say what a file is and what is in it.",
+    "filter": "Split a recording into the sounds that a dictionary knows.",
+    "match": "Say how loud known sounds are in a recording, or when they begin.",
+    "cross": "Play one sound with the frames of another.",
+    "morph": "Let the sounds of one recording turn into those of another.",
+    "sines": "Part tones that last from all the rest.",
+    "hpss": "Part what sounds from what strikes.",
+    "transients": "Part clicks and strokes from the sound without them.",
+    "stft": "Write magnitude and phase, and make sound of them again.",
+    "fluid": "Do what FluCoMa's programs do, with their flags.",
     "demo": "Make a drum loop, take it apart, and say how well that went.",
     "doctor": "Say what is installed, and what this machine can do.",
 }
@@ -39,6 +53,9 @@ _EXAMPLES = """\b
 Examples:
   unweave demo                              a first look, with a drum loop
   unweave decompose loop.wav -k 3           three parts, in loop-unweave/
+  unweave learn kick.wav snare.wav -o kit.npz
+                                            a dictionary of sounds, for filter and match
+  unweave filter loop.wav --bases kit.npz   the same sounds in another recording
   unweave decompose --help                  all options, and more examples
 """
 
@@ -50,14 +67,9 @@ class _Commands(click.Group):
         return list(_SUMMARIES)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name == "decompose":
-            from unweave.cli.decompose import decompose as command
-        elif cmd_name == "demo":
-            from unweave.cli.demo import demo as command
-        elif cmd_name == "doctor":
-            from unweave.cli.doctor import doctor as command
-        else:
+        if cmd_name not in _SUMMARIES:
             return None
+        command: click.Command = getattr(import_module(f"unweave.cli.{cmd_name}"), cmd_name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -147,6 +147,25 @@ def _subtypes() -> str:
     show_default="1, or those of --bases",
     help="Frames that a basis lasts. 8 suits drums: an attack and its decay are one sound.",
 )
+@_field(_MODEL, "--adapt", type=int, metavar="N", help="Let --bases go over so many iterations; 100 suits most.")
+@_field(_MODEL, "--l1", type=float, metavar="STRENGTH", help="Sparse activations: few sounds at a time. Try 0.1.")
+@_field(_MODEL, "--l2", type=float, metavar="STRENGTH", help="Parts of even level.")
+@_field(_MODEL, "--continuity", type=float, metavar="STRENGTH", help="Smooth activations, for sustained sounds.")
+@_field(_MODEL, "--bases-l1", "bases_l1", type=float, metavar="STRENGTH", help="Spectra of few partials.")
+@_field(_MODEL, "--group", type=float, metavar="STRENGTH", help="Few of --groups at a time.")
+@_field(
+    _MODEL,
+    "--groups",
+    metavar="NAMES",
+    show_default="each part alone",
+    help="Which parts belong together: one name a part, as in a,a,b.",
+)
+@_field(
+    _MODEL,
+    "--weights",
+    metavar="FILE",
+    help="How much each entry of the spectrogram counts: a matrix (bins, frames) (.npy); 0 leaves it out.",
+)
 @_field(_MODEL, "--init", type=click.Choice(list(STARTS)), help="How parts that are not given start.")
 @_field(_MODEL, "--restarts", type=int, metavar="N", help="Short runs, of which the best goes on.")
 @_field(

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from unweave.audio import load, save
 from unweave.decomposition import decompose
+from unweave.rules import Penalties
 
 __all__ = ["AUTO_RULE", "RESYNTHESES", "Job", "default_of"]
 
@@ -21,7 +22,7 @@ def _defaults(function: Callable[..., Any]) -> dict[str, Any]:
     return {name: parameter.default for name, parameter in inspect.signature(function).parameters.items()}
 
 
-_LOAD, _SAVE, _DECOMPOSE = _defaults(load), _defaults(save), _defaults(decompose)
+_LOAD, _SAVE, _DECOMPOSE, _PENALTY = (_defaults(function) for function in (load, save, decompose, Penalties))
 
 
 AUTO_RULE = "auto"
@@ -63,6 +64,14 @@ class Job:
     sort: Any = _DECOMPOSE["order"]
     power: float = _DECOMPOSE["power"]
     taps: int | None = _DECOMPOSE["taps"]
+    l1: float = _PENALTY["l1"]
+    l2: float = _PENALTY["l2"]
+    continuity: float = _PENALTY["continuity"]
+    group: float = _PENALTY["group"]
+    groups: str | None = None  # labels, one a component, separated by commas
+    bases_l1: float = _PENALTY["bases_l1"]
+    weights: str | None = None  # a file
+    adapt: int = _DECOMPOSE["adapt"]
     resynthesis: Resynthesis = "mask"
     envelopes: bool = False
     pictures: bool = True

@@ -71,13 +71,14 @@ def _rule(settled: Settled, parts: Decomposition) -> str:
     """The rule that was used; bases of several frames have no other default than the extrapolated one."""
     if settled.plan.rule is not None:
         return settled.plan.rule.name
-    return default_rule(settled.plan.beta).name if parts.factorization.n_taps == 1 else Extrapolated.name
+    plain = default_rule(settled.plan.beta, constrained=settled.plan.constrained)
+    return plain.name if parts.factorization.n_taps == 1 else Extrapolated.name
 
 
 def _settings(settled: Settled, parts: Decomposition) -> dict[str, Any]:
     """Every setting as it was used."""
     job = {name: value for name, value in asdict(settled.job).items() if name not in _ELSEWHERE}
-    given = {name: _given(job[name]) for name in ("bases", "activations")}
+    given = {name: _given(job[name]) for name in ("bases", "activations", "weights")}
     return (
         job
         | given

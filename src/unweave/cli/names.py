@@ -2,7 +2,7 @@
 
 Fields: ``{track}`` the recording's name without its extension, ``{component}`` the number from 0, ``{label}`` the name
 from a dictionary or the number again, ``{ext}`` the extension of the format. A format such as ``{component:02d}`` is
-allowed, and ``/`` makes folders.
+allowed, and ``/`` makes folders. Where several parts have one label they are counted: snare-1, snare-2.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import string
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath, PurePosixPath
 
@@ -40,7 +41,7 @@ def part_names(template: str, track: str, labels: Sequence[str], ext: str, *, re
     template : str
     track : str
     labels : sequence of str
-        One a component.
+        One a component; where several are the same, their number among these follows.
     ext : str
         Extension without a dot.
     residual : bool
@@ -54,7 +55,7 @@ def part_names(template: str, track: str, labels: Sequence[str], ext: str, *, re
     _fields(template)  # refuses what it does not know
     names = [
         _filled(template, {"track": track, "component": k, "label": label, "ext": ext})
-        for k, label in enumerate(labels)
+        for k, label in enumerate(_counted(labels))
     ]
     if residual:
         names.append(str(PurePosixPath(names[0]).parent / f"residual.{ext}"))
@@ -62,6 +63,16 @@ def part_names(template: str, track: str, labels: Sequence[str], ext: str, *, re
         _refuse(template, name)
     _refuse_same(template, names)
     return names
+
+
+def _counted(labels: Sequence[str]) -> list[str]:
+    """The labels, those that come several times with a number behind them, from 1."""
+    total, seen = Counter(labels), Counter[str]()
+    counted = []
+    for label in labels:
+        seen[label] += 1
+        counted.append(f"{label}-{seen[label]}" if total[label] > 1 else label)
+    return counted
 
 
 def _fields(template: str) -> list[str]:

@@ -13,7 +13,7 @@ from unweave.cli.job import AUTO_RULE, Job
 from unweave.cli.names import part_names, track_of
 from unweave.cli.output import OutputFolder
 from unweave.cli.sounds import SoundFile, require_gain, sound_file
-from unweave.cli.sources import STDIN, read_activations, read_bases
+from unweave.cli.sources import STDIN, read_activations, read_bases, read_weights
 from unweave.convolutive import MAX_TAPS
 from unweave.dictionary import Dictionary
 from unweave.errors import InvalidInput
@@ -21,7 +21,7 @@ from unweave.framing import STFT
 from unweave.masks import require_power
 from unweave.plan import MAX_COMPONENTS, Plan, require_count
 from unweave.rank import MAX_CANDIDATES, RankChoice
-from unweave.rules import RULES
+from unweave.rules import RULES, Penalties
 
 __all__ = ["Settled", "output_folder", "settle"]
 
@@ -86,9 +86,19 @@ def settle(job: Job) -> Settled:
         max_iter=job.max_iter,
         tol=job.tol,
         rng=job.seed,
+        penalties=_penalties(job),
+        weights=None if job.weights is None else read_weights(job.weights),
+        adapt=job.adapt,
     )
+    if job.adapt and (bases is None or job.keep_bases):
+        raise InvalidInput("--adapt lets given bases go slowly: it needs --bases, without --keep-bases.")
     plan.seed()  # refuses what is no seed
     return Settled(job, _count(job, bases, activations), bases, _stft(job, bases), plan, file)
+
+
+def _penalties(job: Job) -> Penalties:
+    groups = None if job.groups is None else [name.strip() for name in job.groups.split(",")]
+    return Penalties(job.l1, job.l2, job.continuity, job.group, groups, job.bases_l1)
 
 
 def _count(job: Job, bases: Dictionary | Matrix | None, activations: Matrix | None) -> int:
@@ -123,6 +133,6 @@ def _stft(job: Job, bases: Dictionary | Matrix | None) -> STFT:
 
 def output_folder(job: Job) -> OutputFolder:
     """The folder that a job writes."""
-    inputs = [Path(name) for name in (job.input, job.bases, job.activations) if name not in (None, STDIN)]
+    inputs = [Path(name) for name in (job.input, job.bases, job.activations, job.weights) if name not in (None, STDIN)]
     track = "stdin" if job.input == STDIN else track_of(job.input)
     return OutputFolder(job.out or Path(f"{track}-unweave"), overwrite=job.overwrite, inputs=inputs)

@@ -82,6 +82,13 @@ def read_activations(path: str) -> Matrix:
     return _checked(path, "activations", arrays["activations"])
 
 
+def read_weights(path: str) -> Matrix:
+    """Weights of a spectrogram, ``(bins, frames)`` or ``(channels, bins, frames)``."""
+    if not _is_matrix(path, "a collection"):
+        raise ReadError(f"{path} is not one matrix (.npy): weights are (bins, frames) or (channels, bins, frames).")
+    return _checked(path, "weights", _read_npy(path))
+
+
 def _is_matrix(path: str, what: str) -> bool:
     """Whether a file is one matrix (True) or a collection of them (False), by its first bytes."""
     try:

@@ -1,0 +1,190 @@
+"""`unweave learn`: a dictionary from recordings of single sounds."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from unweave.audio import load
+from unweave.cli.facts import describe_dictionary
+from unweave.cli.info import told
+from unweave.cli.onefile import check_target, file_options, talk_options, working
+from unweave.cli.options import BetaType, Declared, HeadedCommand, option
+from unweave.cli.progress import Watch
+from unweave.cli.request import Request, default_of, stft_options
+from unweave.cli.talk import say
+from unweave.dictionary import Dictionary
+from unweave.divergence import BETAS
+from unweave.errors import InvalidInput, ReadError
+from unweave.framing import STFT
+from unweave.interchange import require_extension, write_dictionary
+from unweave.training import Example, learn_examples, learn_examples_steps
+
+__all__ = ["learn"]
+
+_EXAMPLES = """\b
+Examples:
+  unweave learn kick.wav snare.wav hihat.wav -o kit.npz
+      one base for each, under the names of the files
+  unweave learn a.wav b.wav hats/ --labels snare,snare,hihat -k 2 -o kit.npz
+      two recordings of the snare, a folder of hi-hats, two bases for each label
+  unweave learn kick.wav snare.wav -k 1 -k snare=3 -o kit.npz
+      three bases for the snare, one for any other
+  unweave decompose song.wav --bases kit.npz --keep-bases
+      these sounds in a song
+"""
+
+_SOUNDS = frozenset(
+    ".aif .aifc .aiff .au .bwf .caf .flac .mp3 .oga .ogg .opus .rf64 .snd .w64 .wav .wave".split()  # noqa: SIM905
+)
+_LEARNING, _EXAMPLES_HEADING = "Learning", "The examples"
+
+
+def _own(heading: str, *names: str, parameter: str, **settings: Any) -> Declared:
+    """An option whose default is that of `unweave.training.learn_examples`."""
+    return option(heading, *names, default=default_of(learn_examples, parameter), **settings)
+
+
+@click.command(cls=HeadedCommand, epilog=_EXAMPLES)
+@click.argument("examples", metavar="FILE...", nargs=-1, required=True)
+@option(
+    _EXAMPLES_HEADING,
+    "--labels",
+    metavar="NAME,NAME,...",
+    show_default="the names of the files",
+    help="One for each FILE, in order; several may have the same.",
+)
+@option(
+    _EXAMPLES_HEADING,
+    "--sample-rate",
+    type=float,
+    metavar="HZ",
+    show_default="as it is",
+    help="Convert all to this rate first.",
+)
+@option(
+    _LEARNING,
+    "-k",
+    "--components",
+    "counts",
+    multiple=True,
+    metavar="N|NAME=N",
+    show_default=str(default_of(learn_examples, "n_bases")),
+    help="Bases for every label, or for one; may be said several times. More follow a sound that changes.",
+)
+@_own(
+    _LEARNING,
+    "--beta",
+    parameter="beta",
+    type=BetaType(BETAS),
+    help="The divergence, and the one to decompose with: is (0) learns powers.",
+)
+@_own(_LEARNING, "--max-iter", parameter="max_iter", type=int, metavar="N", help="Most iterations.")
+@_own(_LEARNING, "--tol", parameter="tol", type=float, metavar="SHARE", help="Stop when an iteration gains less.")
+@option(_LEARNING, "--seed", type=int, default=0, metavar="N", help="Another seed, another random start.")
+@stft_options(STFT())
+@file_options("The dictionary: .npz, or only its bases as .npy or .csv.", required=True)
+@talk_options
+def learn(
+    examples: tuple[str, ...],
+    *,
+    out: Path,
+    overwrite: bool,
+    as_json: bool,
+    quiet: bool,
+    threads: int | None,
+    **options: Any,
+) -> None:
+    """Learn a dictionary from recordings of single sounds, to look for them in other recordings.
+
+    FILE is a recording of one sound, or a folder of such recordings. Files with the same label belong together.
+    """
+    require_extension(out)
+    files = [_files(name) for name in examples]
+    check_target(out, overwrite=overwrite, inputs=[each for several in files for each in several])
+    labelled = _labelled(examples, options.pop("labels"), files)
+    request = Request.of("learn", {"input": "", **options})
+    with working(threads, quiet=quiet or (as_json and not sys.stdout.isatty())) as watch, request.told():
+        found = _learned(labelled, request, watch)
+    write_dictionary(out, found)
+    facts = describe_dictionary(found)
+    if as_json:
+        say(json.dumps(facts, indent=2))
+    elif not quiet:
+        say("\n".join(told({"file": str(out), "kind": "dictionary", **facts})))
+
+
+def _files(name: str) -> list[str]:
+    """A file, or the sounds in a folder by their names."""
+    path = Path(name)
+    if not path.is_dir():
+        return [name]
+    found = sorted(
+        str(each)
+        for each in path.iterdir()
+        if each.suffix.lower() in _SOUNDS and not each.name.startswith(".") and each.is_file()
+    )
+    if not found:
+        raise ReadError(f"{name} is a folder without sound files.")
+    return found
+
+
+def _labelled(names: Sequence[str], labels: str | None, files: Sequence[list[str]]) -> dict[str, list[str]]:
+    """The files of every label, in the order in which they were named."""
+    if labels is None:
+        given = [Path(name).name if Path(name).is_dir() else Path(name).stem for name in names]
+    else:
+        given = [label.strip() for label in labels.split(",")]
+    if len(given) != len(names):
+        raise InvalidInput(f"--labels names {len(given)} labels for {len(names)} files: one for each is needed.")
+    if not all(given):
+        raise InvalidInput("--labels has an empty name: say a name for each file.")
+    found: dict[str, list[str]] = {}
+    for label, several in zip(given, files, strict=True):
+        found.setdefault(label, []).extend(several)
+    return found
+
+
+def _counts(counts: Sequence[str], labels: Sequence[str]) -> dict[str, int]:
+    """Bases for each label."""
+    usual, special = default_of(learn_examples, "n_bases"), {}
+    for text in counts:
+        found = re.fullmatch(r"(?:(.*)=)?(\d{1,6})", text)
+        if found is None:
+            raise InvalidInput(f"-k {text} is neither a number of bases nor NAME=NUMBER.")
+        if found[1] is None:
+            usual = int(found[2])
+        elif found[1] not in labels:
+            raise InvalidInput(f"-k {text} names {found[1]!r}, which is not among {', '.join(labels)}.")
+        else:
+            special[found[1]] = int(found[2])
+    return {label: special.get(label, usual) for label in labels}
+
+
+def _learned(labelled: dict[str, list[str]], request: Request, watch: Watch) -> Dictionary:
+    settings = dict(request.settings)
+    transform = {name: settings.pop(name) for name in ("n_fft", "hop_length", "win_length", "window")}
+    stft = STFT(**{name: value for name, value in transform.items() if value is not None})
+    counts = _counts(settings.pop("counts"), list(labelled))
+    rate = request.sample_rate
+    examples: dict[str, list[Example]] = {
+        label: [file if rate is None else load(file, sample_rate=rate) for file in files]
+        for label, files in labelled.items()
+    }
+    steps = learn_examples_steps(examples, counts, stft=stft, rng=settings.pop("seed"), **settings)
+    done = 0
+    while True:
+        try:
+            label = next(steps)
+        except StopIteration as end:
+            found: Dictionary = end.value
+            return found
+        watch.stage(f"learning {label}")
+        watch.at(done / len(labelled))
+        done += 1

@@ -1,0 +1,272 @@
+"""`unweave morph`: the sounds of one recording turn into those of another."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
+from typing import Any
+
+import click
+import numpy as np
+
+from unweave import morph as library
+from unweave.arrays import Matrix
+from unweave.audio import Audio, save
+from unweave.cli.failure import one_line
+from unweave.cli.names import track_of
+from unweave.cli.onefile import check_target, file_options, talk_options, working
+from unweave.cli.options import GainType, HeadedCommand, option
+from unweave.cli.progress import Watch
+from unweave.cli.request import default_of
+from unweave.cli.sounds import FIT_DB, Meter, SoundFile, require_gain, sound_file
+from unweave.cli.sources import read_activations, read_bases, read_recording
+from unweave.cli.talk import say, warn
+from unweave.dictionary import Dictionary
+from unweave.errors import InvalidInput, ReadError
+from unweave.formats import FORMATS, choose_format
+from unweave.npz import read_npz
+from unweave.parts import Decomposition
+
+__all__ = ["morph"]
+
+_EXAMPLES = """\b
+Examples:
+  unweave morph --source drums-unweave/decomposition.npz \\
+      --target bells-unweave/bases.npz -o between.wav
+      the rhythm of the drums, half-way to the bells
+  unweave morph --source drums-unweave/decomposition.npz \\
+      --target bells-unweave/bases.npz --interpolation 0:1
+      from drums to bells, in drums-unweave-morph.wav
+  unweave morph --source drums-unweave/bases.npz \\
+      --target bells-unweave/bases.npz --drive another.wav
+      another recording of the drums, morphed as a live input would be
+"""
+
+_SOUNDS, _MORPH, _FILES = "The sounds", "The morph", "Output file"
+_BEST, _ORDER = "best", "order"
+
+
+class _WayType(click.ParamType[tuple[float, ...]]):
+    """One number, or several with colons between them."""
+
+    name = "way"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
+        """Return the numbers."""
+        if not isinstance(value, str):
+            return (float(value),)
+        try:
+            numbers = tuple(float(word) for word in value.split(":"))
+        except ValueError:
+            numbers = (math.nan,)
+        if not all(0 <= number <= 1 for number in numbers):
+            self.fail(f"{value!r} is neither a number from 0 to 1 nor several with colons, such as 0:1.", param, ctx)
+        return numbers
+
+
+@click.command(cls=HeadedCommand, epilog=_EXAMPLES)
+@option(_SOUNDS, "--source", required=True, metavar="FILE", help="The bases at 0: a decomposition or a dictionary.")
+@option(_SOUNDS, "--target", required=True, metavar="FILE", help="The bases at 1: as many, or more to choose from.")
+@option(
+    _SOUNDS,
+    "--activations",
+    metavar="FILE",
+    show_default="those of --source",
+    help="What plays: a decomposition (.npz) or a matrix (n, frames) (.npy).",
+)
+@option(_SOUNDS, "--drive", metavar="INPUT", help="Play this recording instead, as a live input; - is standard input.")
+@option(
+    _MORPH,
+    "--interpolation",
+    type=_WayType(),
+    default=default_of(library.morph, "interpolation"),
+    metavar="T|A:B",
+    help="0 is the source, 1 the target; 0:1 glides from one to the other, 0:1:0 there and back.",
+)
+@option(
+    _MORPH,
+    "--assign",
+    type=click.Choice([_BEST, _ORDER]),
+    default=_BEST if default_of(library.morph, "assign") else _ORDER,
+    help="Which sound turns into which: those that are nearest, or first to first.",
+)
+@option(
+    _MORPH,
+    "--hop-length",
+    type=click.IntRange(min=1),
+    metavar="N",
+    show_default="an eighth of the window",
+    help="Samples between frames of the sound that is made. Longer: faster and rougher.",
+)
+@option(
+    _MORPH,
+    "--look-ahead/--no-look-ahead",
+    default=default_of(library.morph, "look_ahead"),
+    help="Look one frame ahead: sharper attacks.",
+)
+@option(
+    _MORPH,
+    "--seed",
+    "rng",
+    type=click.IntRange(min=0),
+    default=default_of(library.morph, "rng"),
+    metavar="N",
+    help="Of the phases of what is very faint.",
+)
+@file_options("The sound.", show_default="<source>-morph.wav")
+@option(
+    _FILES,
+    "--format",
+    type=click.Choice(list(FORMATS)),
+    show_default="that of --out's name, else wav",
+    help="Format of the sound.",
+)
+@option(_FILES, "--subtype", metavar="NAME", show_default="FLOAT; flac PCM_24", help="FLOAT, PCM_16, PCM_24 or PCM_32.")
+@option(
+    _FILES,
+    "--gain",
+    type=GainType(),
+    default=default_of(save, "gain"),
+    help="A factor; fit brings the peak to -1 dB. Formats that would clip get fit.",
+)
+@talk_options
+def morph(
+    *, out: Path | None, overwrite: bool, as_json: bool, quiet: bool, threads: int | None, **options: Any
+) -> None:
+    """Let the sounds of one recording turn into those of another, and keep their rhythm.
+
+    The sounds are what `unweave decompose` has learned: decomposition.npz or bases.npz in its folder. Both must have
+    been made with the same --n-fft and at the same sample rate.
+    """
+    job = _Job.of(options, out)
+    check_target(job.out, overwrite=overwrite, inputs=job.inputs)
+    with working(threads, quiet=quiet or (as_json and not sys.stdout.isatty())) as watch:
+        done = _work(job, watch)
+    note = done.pop("note")
+    if note and not quiet:
+        warn(note)
+    if as_json:
+        say(json.dumps(done, indent=2))
+    elif not quiet:
+        say(_told(done))
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What is asked for, checked as far as it can be without the files."""
+
+    source: str
+    target: str
+    activations: str | None
+    drive: str | None
+    settings: dict[str, Any]
+    out: Path
+    file: SoundFile
+    gain: Any
+
+    @classmethod
+    def of(cls, options: dict[str, Any], out: Path | None) -> _Job:
+        """Sort and check the options of the command."""
+        given = dict(options)
+        sounds = {name: given.pop(name) for name in ("source", "target", "activations", "drive")}
+        if sounds["activations"] is not None and sounds["drive"] is not None:
+            raise InvalidInput("--activations and --drive say two things about what plays: give one of them.")
+        name, subtype, gain = (given.pop(each) for each in ("format", "subtype", "gain"))
+        if name is None and out is not None:
+            file = SoundFile(*choose_format(PurePath(out.name), None, subtype))
+        else:
+            file = sound_file(name or "wav", subtype)
+        require_gain(gain)
+        return cls(**sounds, settings=given, out=out or _beside(sounds["source"], file.ext), file=file, gain=gain)
+
+    @property
+    def inputs(self) -> list[str]:
+        """Files that are read."""
+        return [each for each in (self.source, self.target, self.activations, self.drive) if each is not None]
+
+
+def _beside(source: str, ext: str) -> Path:
+    """The default name: that of the folder for the files in it that have the same names everywhere."""
+    path = PurePath(source)
+    track = path.parent.name if path.stem in {"decomposition", "bases"} and path.parent.name else track_of(source)
+    return Path(f"{track}-morph.{ext}")
+
+
+def _bases(path: str) -> Dictionary | Decomposition:
+    """A decomposition, which says more, or a dictionary."""
+    found = read_bases(path)
+    if not isinstance(found, Dictionary):
+        raise ReadError(f"{path} is a matrix, which does not know its transform: pass a dictionary or a decomposition.")
+    return Decomposition.load(path) if "activations" in read_npz(path, "a dictionary")[0] else found
+
+
+def _playing(job: _Job, source: Dictionary | Decomposition) -> Decomposition | Matrix | Audio:
+    """What plays: a recording, activations, or those of the source."""
+    if job.drive is not None:
+        rate = source.audio.sample_rate if isinstance(source, Decomposition) else source.sample_rate
+        return read_recording(job.drive, 0, None, rate).audio
+    if job.activations is None:
+        if isinstance(source, Decomposition):
+            return source
+        raise InvalidInput(
+            f"--source {job.source} is a dictionary, which has no activations: give --activations FILE, --drive INPUT, "
+            "or the decomposition.npz beside it."
+        )
+    found = read_activations(job.activations)
+    with Path(job.activations).open("rb") as file:
+        return found if file.read(6) == b"\x93NUMPY" else Decomposition.load(job.activations)
+
+
+def _work(job: _Job, watch: Watch) -> dict[str, Any]:
+    """Read, make and write the sound; return what is told about it."""
+    watch.stage("reading")
+    source, target = _bases(job.source), _bases(job.target)
+    playing = _playing(job, source)
+    settings = dict(job.settings)
+    way, hop = settings.pop("interpolation"), settings.pop("hop_length")
+    stft = source.stft if hop is None else replace(source.stft, hop_length=hop)
+    watch.stage("morph")
+    sound = library.morph(
+        source,
+        target,
+        playing,
+        np.array(way),
+        assign=settings.pop("assign") == _BEST,
+        stft=None if hop is None else stft,
+        **settings,
+    )
+    job.file.form.refuse(str(job.out), sound.sample_rate, sound.n_channels, sound.n_samples)
+    fits = job.gain != "fit" and (not job.file.fixed_point or sound.peak * job.gain <= 1)
+    gain = float(job.gain) if fits else 10 ** (FIT_DB / 20) / sound.peak if sound.peak > 0 else 1.0
+    watch.stage("writing")
+    save(job.out, sound, format=job.file.form.name, subtype=job.file.subtype, gain=gain)
+    meter = Meter()
+    meter.add(replace(job.file, gain=gain).amplified(sound.samples))
+    note = (
+        f"the sound was given a gain of {gain:.4g} ({20 * math.log10(gain):+.1f} dB), so that its peak, "
+        f"{sound.peak:.4g}, does not clip and lies at {FIT_DB:g} dB."
+    )
+    return {
+        "file": str(job.out),
+        "sample_rate": sound.sample_rate,
+        "n_channels": sound.n_channels,
+        "n_samples": sound.n_samples,
+        "duration": sound.duration,
+        "level_db": meter.level_db,
+        "gain": gain,
+        "source": job.source,
+        "target": job.target,
+        "activations": job.activations,
+        "drive": job.drive,
+        "settings": {**job.settings, "interpolation": list(way)},
+        "note": "" if job.gain in ("fit", gain) else note,
+    }
+
+
+def _told(done: dict[str, Any]) -> str:
+    channels = "1 channel" if done["n_channels"] == 1 else f"{done['n_channels']} channels"
+    level = "silent" if done["level_db"] is None else f"level {done['level_db']:.1f} dB"
+    return f"{one_line(done['file'])}: {channels}, {done['duration']:.3f} s at {done['sample_rate']} Hz, {level}."
