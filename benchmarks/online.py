@@ -1,25 +1,23 @@
 """Time and memory against length: `unweave.online.learn` beside `unweave.nmf`, and a whole recording from its file.
 
-    python benchmarks/online.py [minutes …]
-
-Every figure is of a process of its own, whose peak memory is above that of having imported everything. Prints a
-Markdown table. Needs ``resource``: Linux or macOS.
+`python benchmarks/quality.py hours`, or `python benchmarks/online.py [MINUTES …]`. Every figure is of a process of its
+own, whose peak memory is above that of having imported everything. Not on Windows.
 """
 
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 import unweave as uw
+from clock import peak
 from page import machine, table
 from unweave.audio import AudioWriter, read_blocks
 from unweave.decomposition import magnitudes
@@ -31,6 +29,11 @@ from unweave.synthesis import drum_loop
 
 RATE, COUNT, ITERATIONS = 22050, 8, 10
 MINUTES = (1.0, 10.0, 60.0)
+
+TEXT = f"""`unweave.online` beside `unweave.nmf`. {RATE} Hz mono, 2048 / 512, {COUNT} components, Kullback-Leibler:
+time, and peak memory above the imports, each of a process of its own.
+
+{{table}}"""
 
 
 def record(path: Path, minutes: float) -> None:
@@ -119,27 +122,29 @@ def measure(task: str, path: Path) -> tuple[float, float]:
     return seconds, megabytes
 
 
-def main() -> None:
-    if sys.argv[1:2] == ["--task"]:
-        unit = 2**20 if sys.platform == "darwin" else 2**10
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        seconds = TASKS[sys.argv[2]](sys.argv[3])
-        print(json.dumps((seconds, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / unit)))
-        return
-    minutes = [float(word) for word in sys.argv[1:]] or list(MINUTES)
+def hours(quick: bool = False, hour: bool = True, minutes: Sequence[float] = ()) -> str:
+    """Time and memory against length, as Markdown."""
+    lengths = tuple(minutes) or ((0.05,) if quick else MINUTES if hour else MINUTES[:-1])
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        paths = {length: Path(folder, f"{length:g}.wav") for length in minutes}
+        paths = {length: Path(folder, f"{length:g}.wav") for length in lengths}
         for length, path in paths.items():
             record(path, length)
-        for task in TASKS:
+        for task in list(TASKS)[-1:] if quick else TASKS:
             found = [measure(task, path) for path in paths.values()]
             rows.append((task, *(f"{seconds:.3g} s, {megabytes:.0f} MB" for seconds, megabytes in found)))
-    print(
-        f"{RATE} Hz mono, 2048 / 512, {COUNT} components, Kullback-Leibler: time, and peak memory above the imports.\n"
-    )
-    print(table(("", *(f"{length:g} min" for length in minutes)), rows))
-    print(f"\nMeasured on: {machine()}")
+    return TEXT.format(table=table(("", *(f"{length:g} min" for length in lengths)), rows))
+
+
+def main() -> None:
+    """Do one task in this process, or all of them in processes of their own."""
+    if sys.argv[1:2] == ["--task"]:
+        before = peak()
+        seconds = TASKS[sys.argv[2]](sys.argv[3])
+        print(json.dumps((seconds, peak() - before)))
+        return
+    print(hours(minutes=[float(word) for word in sys.argv[1:]]))
+    print(f"\nMeasured on: {machine()}.")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What both measuring scripts share: where data lie, what machine this is, and pages that only scripts write."""
+"""What the measuring scripts share: where data lie, what machine this is, and how tables and verdicts look."""
 
 from __future__ import annotations
 
@@ -8,15 +8,25 @@ import os
 import platform
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import unweave
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 ROOT = Path(__file__).resolve().parents[1]
-SHARED = Path(os.environ.get("UNWEAVE_SHARED", ROOT.parent / "shared"))
+SHARED = Path(os.environ.get("UNWEAVE_SHARED") or ROOT.parent / "shared")
+RECORDINGS = ("data/drums_1/mix.flac", "data/piano_0/mix.flac", "data/song_0/mix.flac")  # drums, a piano, a band
+
+PACKAGES = ("unweave", "numpy", "scipy", "scikit-learn", "librosa", "torchnmf", "libnmfd")
+
+Section = tuple[str, "Figure | None"]
+"""The Markdown of a section and, where there is one, its picture."""
 
 
 def machine() -> str:
-    """Processor, system, versions and date in one paragraph."""
+    """Processor, system, versions, date, and how busy the machine is with other work, in one paragraph."""
     cpu = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
@@ -24,9 +34,14 @@ def machine() -> str:
             line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")
         ]
         cpu = f"{names[0]}, {len(names)} processors" if names else cpu
-    packages = ", ".join(f"{name} {version(name)}" for name in ("unweave", "numpy", "scipy", "scikit-learn", "librosa"))
-    today = dt.datetime.now(tz=dt.UTC).date()
-    return f"{cpu}; {platform.system()}, Python {platform.python_version()}; {packages}; {today}."
+    packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES if version(name) != "–")
+    now = f"{dt.datetime.now(tz=dt.UTC):%Y-%m-%d}"
+    return f"{cpu}; {platform.system()}, Python {platform.python_version()}; {packages}; {now}"
+
+
+def load_average() -> str:
+    """How many processes want to run at the moment, where the system tells."""
+    return f"load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "load unknown"
 
 
 def version(name: str) -> str:
@@ -45,9 +60,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return "\n".join(lines + ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows])
 
 
-def write(name: str, text: str) -> None:
-    """Write a page under docs/ and print it."""
-    path = ROOT / "docs" / name
-    path.write_text(text.rstrip() + "\n", encoding="utf-8")
-    print(text)
-    print(f"\nwritten: {path.relative_to(ROOT)}")
+def verdict(value: float, target: float, unit: str = "", *, most: bool = False) -> str:
+    """What was aimed at, and whether it was met: at least ``target``, or at most."""
+    met = value <= target if most else value >= target
+    return f"{'at most' if most else 'at least'} {target:g}{unit}: **{'met' if met else 'not met'}**"

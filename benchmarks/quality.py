@@ -7,7 +7,7 @@ scikit-learn and librosa in the same run.
 
 from __future__ import annotations
 
-import argparse
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,37 +15,42 @@ from pathlib import Path
 import numpy as np
 
 import unweave as uw
-from page import SHARED, machine, table, write
+from page import SHARED, table
+from sections import Page, Source
 from unweave.decomposition import magnitudes
 from unweave.evaluate import best_permutation, si_sdr
 from unweave.factorization import Factorization
 
-PAGE = """# Quality
+PREAMBLE = """# Quality
 
-Written by `make quality`; nobody types figures here.
+Written by `make quality`; nobody types figures here. `python benchmarks/quality.py NAME …` measures single sections
+anew.
+"""
 
-## Drum loops in three components
-
-SI-SDR in dB, mean over kick, snare and hi-hat; mean over ten seeds, and in brackets the worst and the best seed.
+DRUMS = """SI-SDR in dB, mean over kick, snare and hi-hat; mean over {seeds} seeds, and in brackets the worst and the
+best seed.
 
 {table}
 
 The components are unnamed: the best permutation is an oracle that every row is given. The STFT has 2048 samples and a
-hop of 512 everywhere.
+hop of 512 everywhere."""
 
-## The same loops with drums by name
-
-SI-SDR in dB, mean over kick, snare and hi-hat: component 0 is held against the kick, 1 against the snare, 2 against the
-hi-hat, without any permutation. All rows start from the same rough spectra, made by hand (`rough_drums` in
+NAMED = """SI-SDR in dB, mean over kick, snare and hi-hat: component 0 is held against the kick, 1 against the snare, 2
+against the hi-hat, without any permutation. All rows start from the same rough spectra, made by hand (`rough_drums` in
 `benchmarks/quality.py`): they say no more than in which band a drum is loud. Nothing here is left to chance.
 
-{named}
+{table}"""
 
-Measured on: {machine}
-"""
+SOUGHT = """SI-SDR in dB, mean over kick, snare and hi-hat: bases are learnt from the stems of the first half of each
+loop, and the mixture of its second half is filtered by them, as it would come in live.
+
+{table}"""
+
+NOTHING = "Skipped: there were no recordings with ground truth."
 
 STEMS = ("kick", "snare", "hihat")
-SEEDS = range(10)
+SEEDS = 10
+TAPS = (1, 4, 8, 16)
 
 Loop = tuple[str, uw.Audio, list[uw.Audio]]
 
@@ -133,44 +138,62 @@ def named_row(found: list[Loop], taps: int) -> list[float]:
     ]
 
 
-def named_table(found: list[Loop]) -> str:
+def named(data: Path, quick: bool = False) -> str:
     """Plain factorisation and convolutive ones from the same rough start."""
+    found = list(loops(data))[: 1 if quick else None]
+    if not found:
+        return NOTHING
     rows = []
-    for taps in (1, 4, 8, 16):
+    for taps in TAPS[:1] if quick else TAPS:
         results = named_row(found, taps)
         name = "plain NMF" if taps == 1 else f"NMFD, taps={taps} ({taps * 512 / 44.1:.0f} ms)"
         rows.append((name, *(f"{score:.2f}" for score in results), f"{np.mean(results):.2f}"))
-    return table(("from rough spectra", *(name for name, _, _ in found), "mean"), rows)
+    return NAMED.format(table=table(("from rough spectra", *(name for name, _, _ in found), "mean"), rows))
 
 
-def scores(name: str, loop: Loop) -> list[float]:
+def scores(name: str, loop: Loop, seeds: int) -> list[float]:
     """One score a seed; empty where the peer is not installed."""
     _, mix, stems = loop
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # peers say that they have not converged
-            return [mean_score(stems, METHODS[name](mix, seed)) for seed in SEEDS]
+            return [mean_score(stems, METHODS[name](mix, seed)) for seed in range(seeds)]
     except ImportError:
         return []
 
 
-def main() -> None:
-    """Measure, print and write docs/quality.md."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=SHARED / "data", help="folder of recordings with ground truth")
-    found = list(loops(parser.parse_args().data))
+def drums(data: Path, quick: bool = False) -> str:
+    """Unnamed components of drum loops, beside peers."""
+    found, seeds = list(loops(data))[: 1 if quick else None], 1 if quick else SEEDS
     if not found:
-        write("quality.md", "# Quality\n\nskipped: there were no recordings with ground truth.")
-        return
-    head = ("method", *(name for name, _, _ in found), "mean")
+        return NOTHING
     rows = []
     for name in METHODS:
-        results = [scores(name, loop) for loop in found]
+        results = [scores(name, loop, seeds) for loop in found]
         cells = [f"{np.mean(r):.2f} ({min(r):.2f} to {max(r):.2f})" if r else "not installed" for r in results]
         mean = f"{np.mean([np.mean(r) for r in results]):.2f}" if all(results) else "–"
         rows.append((name, *cells, mean))
-    write("quality.md", PAGE.format(table=table(head, rows), named=named_table(found), machine=machine()))
+    return DRUMS.format(seeds=seeds, table=table(("method", *(name for name, _, _ in found), "mean"), rows))
 
+
+def sought(data: Path, quick: bool = False) -> str:
+    """Drums that are sought in the second half of a loop by what was learnt from the stems of the first."""
+    from filtering import filtering
+
+    return "Not measured in quick runs." if quick else SOUGHT.format(table=filtering(data))
+
+
+PAGE = Page(
+    "quality",
+    PREAMBLE,
+    {
+        "drums": Source("Drum loops in three components", "quality", "drums"),
+        "named": Source("The same loops with drums by name", "quality", "named"),
+        "filtering": Source("Filtering by known sounds", "quality", "sought"),
+        "counts": Source("How many sounds there are", "ranks", "counts"),
+        "hours": Source("Learning from hours of sound", "online", "hours"),
+    },
+)
 
 if __name__ == "__main__":
-    main()
+    sys.exit(PAGE.main(__doc__, data=SHARED / "data"))
