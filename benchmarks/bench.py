@@ -36,7 +36,7 @@ PAGE = Page(
         "taps": Source("Bases of several frames", "taps"),
         "live": Source("Live", "live"),
         "crossing": Source("One sound made of another", "crossing"),
-        "hpss": Source("Harmonic and percussive", "hpss"),
+        "hpss": Source("Harmonic and percussive", "hpss", "speed"),
     },
 )
 

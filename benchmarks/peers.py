@@ -32,7 +32,7 @@ Peer = Callable[[Matrix, Matrix, Matrix, int], Factors]
 
 def ours(V: Matrix, W: Matrix, H: Matrix, n: int, *, rule: Rule | None = None, beta: float = 1.0) -> Factors:
     """Our loop under a rule, without looking at the divergence."""
-    state = next(itertools.islice(iterate(V, W, H, rule, beta=beta), n, None))
+    state = next(itertools.islice(iterate(V, W, H, rule, beta=beta, stride=n), 1, None))
     return state.bases, state.activations
 
 

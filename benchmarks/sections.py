@@ -43,8 +43,9 @@ class Source:
         module = importlib.import_module(self.module)
         names = [self.function] if self.function else [self.module, "measure"]
         for name in names:
-            if callable(getattr(module, name, None)):
-                return getattr(module, name)  # type: ignore[no-any-return]
+            function = getattr(module, name, None)
+            if callable(function) and function.__module__ == self.module:  # not one that it has imported
+                return function  # type: ignore[no-any-return]
         raise AttributeError(f"benchmarks/{self.module}.py has no function {' or '.join(names)}")
 
     def measured(self, **options: Any) -> Any:

@@ -1,5 +1,7 @@
 """The front door of the factorisation: starts, kept matrices, stopping, and inputs at the edge."""
 
+import itertools
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -11,7 +13,7 @@ from unweave.errors import Incompatible, InvalidInput
 from unweave.factorization import Factorization, Stop
 from unweave.framing import STFT
 from unweave.initialize import random_start
-from unweave.nmf import Plan, nmf, run, steps
+from unweave.nmf import Plan, iterate, nmf, run, steps
 from unweave.plan import RESTARTS, STARTS
 from unweave.rules import RULES, Multiplicative, Rule
 from unweave.search import SAMPLE_FRAMES
@@ -382,3 +384,16 @@ def test_every_shape_goes(shape: tuple[int, int], beta: float) -> None:
     V = np.random.default_rng(0).random(shape).astype(np.float32)
     found = nmf(V, 2, beta=beta, max_iter=15)
     assert np.isfinite(found.approximation()).all()
+
+
+def test_states_may_be_some_iterations_apart() -> None:
+    V = np.random.default_rng(0).random((9, 12))
+    start = random_start(V, 2, np.random.default_rng(1))
+    every = list(itertools.islice(iterate(V, *start), 0, 13, 4))  # the last state: they move in place
+    apart = list(itertools.islice(iterate(V, *start, stride=4), 4))
+    assert [state.iteration for state in apart] == [0, 4, 8, 12]
+    assert every[-1].iteration == 12
+    np.testing.assert_array_equal(apart[-1].bases, every[-1].bases)
+    for wrong in (0, -1, 1.5, True):
+        with pytest.raises(InvalidInput, match="stride="):
+            next(iterate(V, *start, stride=wrong))  # type: ignore[arg-type]
