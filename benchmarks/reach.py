@@ -59,7 +59,7 @@ class Run(NamedTuple):
         return self.theirs / self.ours
 
 
-CASES = (Case(1024, 900, 3, 3.6), Case(2048, 5168, 8, 12.0), Case(2048, 2584, 64, 5.0))
+CASES = (Case(1024, 900, 3, 3.6), Case(2048, 12920, 8, 12.0), Case(2048, 2584, 64, 5.0))
 EUCLIDEAN_CASES = (Case(2048, 2584, 8, 3.0), Case(2048, 2584, 64, 3.0))
 TARGET = 200  # iterations of the peer
 SEEDS = 10
