@@ -1,6 +1,7 @@
 """What every test may ask for: a random generator, and the folder of shared recordings."""
 
 import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,10 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # Pictures are drawn without a screen, here and in every process that a test starts.
 os.environ["MPLBACKEND"] = "Agg"
+
+# A shell's background job is started deaf to Ctrl-C, and so would be all that it starts: tests of it need ears.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The same examples in every run: a failure that nobody can repeat helps nobody.
 settings.register_profile(
