@@ -102,7 +102,7 @@ def iterate(
     weights, penalties, adapt
         As in `unweave.nmf`.
     stride : int, at least 1
-        Iterations from one state to the next. Where V is small, to stop after each of them costs a tenth of the time.
+        Iterations from one state to the next. Where V is small, to stop after each of them is a part of the cost.
 
     Yields
     ------

@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path, PurePath
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import click
 
 from unweave import cross as mosaic
-from unweave.audio import Audio, load, save
-from unweave.cli.failure import one_line
+from unweave.audio import Audio, load
 from unweave.cli.names import track_of
 from unweave.cli.onefile import check_target, file_options, talk_options, working
-from unweave.cli.options import Declared, GainType, HeadedCommand, option
+from unweave.cli.onesound import chosen_file, save_sound, sound_options, told
+from unweave.cli.options import Declared, HeadedCommand, option
 from unweave.cli.progress import Watch
 from unweave.cli.request import default_of, stft_options
-from unweave.cli.sounds import FIT_DB, Meter, SoundFile, require_gain, sound_file
+from unweave.cli.sounds import SoundFile, require_gain
 from unweave.cli.sources import STDIN, Recording, read_recording
 from unweave.cli.talk import say, warn
 from unweave.errors import Incompatible, InvalidInput, UnweaveError
-from unweave.formats import FORMATS, choose_format
 from unweave.framing import STFT
 
 __all__ = ["cross"]
@@ -41,7 +39,7 @@ Examples:
       more of the rain: fewer frames at a time, longer gestures
 """
 
-_SOUNDS, _MOSAIC, _FILES = "The sounds", "The mosaic", "Output file"
+_SOUNDS, _MOSAIC = "The sounds", "The mosaic"
 
 _OPTIONS = {
     "n_iter": "--iterations",
@@ -107,21 +105,7 @@ def _part(which: str) -> Declared:
 @option(_MOSAIC, "--seed", "rng", type=int, default=0, metavar="N", help="Another seed chooses other frames.")
 @stft_options(mosaic.CROSS_STFT)
 @file_options("The sound.", show_default="<target>-cross.wav")
-@option(
-    _FILES,
-    "--format",
-    type=click.Choice(list(FORMATS)),
-    show_default="that of --out's name, else wav",
-    help="Format of the sound.",
-)
-@option(_FILES, "--subtype", metavar="NAME", show_default="FLOAT; flac PCM_24", help="FLOAT, PCM_16, PCM_24 or PCM_32.")
-@option(
-    _FILES,
-    "--gain",
-    type=GainType(),
-    default=default_of(save, "gain"),
-    help="A factor; fit brings the peak to -1 dB. Formats that would clip get fit.",
-)
+@sound_options
 @talk_options
 def cross(
     *, out: Path | None, overwrite: bool, as_json: bool, quiet: bool, threads: int | None, **options: Any
@@ -135,13 +119,13 @@ def cross(
     job = _Job.of(options, out)
     check_target(job.out, overwrite=overwrite, inputs=[job.source, job.target])
     with working(threads, quiet=quiet or (as_json and not sys.stdout.isatty())) as watch:
-        done = _work(job, watch)
-    if done["note"] and not quiet:
-        warn(done["note"])
+        done, note = _work(job, watch)
+    if note and not quiet:
+        warn(note)
     if as_json:
-        say(json.dumps({name: value for name, value in done.items() if name != "note"}, indent=2))
+        say(json.dumps(done, indent=2))
     elif not quiet:
-        say(_told(done))
+        say(told(done))
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +149,7 @@ class _Job:
         if source == target == STDIN:
             raise InvalidInput("SOURCE and TARGET cannot both be standard input: give one of them as a file.")
         parts = {which: (given.pop(f"{which}_start"), given.pop(f"{which}_duration")) for which in ("source", "target")}
-        file = _file(out, given.pop("format"), given.pop("subtype"))
+        file = chosen_file(out, given.pop("format"), given.pop("subtype"))
         gain = given.pop("gain")
         require_gain(gain)
         stft = _stft({name: given.pop(name) for name in ("n_fft", "hop_length", "win_length", "window")})
@@ -178,12 +162,6 @@ class _Job:
         """The part of a sound that is asked for."""
         with _renamed({name: f"--{which}-{name}" for name in ("start", "duration")}):
             return read_recording(self.source if which == "source" else self.target, *self.parts[which], None)
-
-
-def _file(out: Path | None, name: str | None, subtype: str | None) -> SoundFile:
-    if name is None and out is not None:
-        return SoundFile(*choose_format(PurePath(out.name), None, subtype))
-    return sound_file(name or "wav", subtype)
 
 
 def _stft(asked: dict[str, Any]) -> STFT:
@@ -205,37 +183,21 @@ def _renamed(options: dict[str, str]) -> Iterator[None]:
         raise told(re.sub(names, lambda found: options[found[1]], str(error))) from None
 
 
-def _work(job: _Job, watch: Watch) -> dict[str, Any]:
-    """Read, make and write the sound; return what is told about it."""
+def _work(job: _Job, watch: Watch) -> tuple[dict[str, Any], str]:
+    """Read, make and write the sound; return what is told about it, and about its gain."""
     watch.stage("reading")
     source, target = (job.read(which) for which in ("source", "target"))
     rate, channels = source.audio.sample_rate, source.audio.n_channels
     job.file.form.refuse(str(job.out), rate, channels, round(target.audio.n_samples * rate / target.audio.sample_rate))
     sound = _made(job, source.audio, target.audio, watch)
-    gain = _gain(sound, job)
-    watch.stage("writing")
-    save(job.out, sound, format=job.file.form.name, subtype=job.file.subtype, gain=gain)
-    meter = Meter()
-    meter.add(replace(job.file, gain=gain).amplified(sound.samples))
-    note = (
-        f"the sound was given a gain of {gain:.4g} ({20 * math.log10(gain):+.1f} dB), so that its peak, "
-        f"{sound.peak:.4g}, does not clip and lies at {FIT_DB:g} dB."
-    )
-    return {
-        "file": str(job.out),
-        "sample_rate": sound.sample_rate,
-        "n_channels": sound.n_channels,
-        "n_samples": sound.n_samples,
-        "duration": sound.duration,
-        "level_db": meter.level_db,
-        "peak": meter.peak,
-        "gain": gain,
+    facts, note = save_sound(job.out, sound, job.file, job.gain, watch.stage)
+    told_too = {
         "source": {"name": source.name, "sha256": source.sha256, **_range(job, "source")},
         "target": {"name": target.name, "sha256": target.sha256, **_range(job, "target")},
         "settings": {name: getattr(job.plan, name) for name in job.plan.__slots__},
         "stft": job.stft.settings(),
-        "note": "" if job.gain in ("fit", gain) else note,
     }
+    return facts | told_too, note
 
 
 def _range(job: _Job, which: str) -> dict[str, Any]:
@@ -254,16 +216,3 @@ def _made(job: _Job, source: Audio, target: Audio, watch: Watch) -> Audio:
             stage = progress.stage
             watch.stage(stage)
         watch.at(progress.share)
-
-
-def _gain(sound: Audio, job: _Job) -> float:
-    """The gain that is wanted, unless that would clip; then, and for 'fit', the peak comes to lie at `FIT_DB`."""
-    if job.gain != "fit" and (not job.file.fixed_point or sound.peak * job.gain <= 1):
-        return float(job.gain)
-    return float(10 ** (FIT_DB / 20) / sound.peak) if sound.peak > 0 else 1.0
-
-
-def _told(done: dict[str, Any]) -> str:
-    channels = "1 channel" if done["n_channels"] == 1 else f"{done['n_channels']} channels"
-    level = "silent" if done["level_db"] is None else f"level {done['level_db']:.1f} dB"
-    return f"{one_line(done['file'])}: {channels}, {done['duration']:.3f} s at {done['sample_rate']} Hz, {level}."

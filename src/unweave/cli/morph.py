@@ -14,19 +14,18 @@ import numpy as np
 
 from unweave import morph as library
 from unweave.arrays import Matrix
-from unweave.audio import Audio, save
-from unweave.cli.failure import one_line
+from unweave.audio import Audio
 from unweave.cli.names import track_of
 from unweave.cli.onefile import check_target, file_options, talk_options, working
-from unweave.cli.options import GainType, HeadedCommand, option
+from unweave.cli.onesound import chosen_file, save_sound, sound_options, told
+from unweave.cli.options import HeadedCommand, option
 from unweave.cli.progress import Watch
 from unweave.cli.request import default_of
-from unweave.cli.sounds import FIT_DB, Meter, SoundFile, require_gain, sound_file
+from unweave.cli.sounds import SoundFile, require_gain
 from unweave.cli.sources import read_activations, read_bases, read_recording
 from unweave.cli.talk import say, warn
 from unweave.dictionary import Dictionary
 from unweave.errors import InvalidInput, ReadError
-from unweave.formats import FORMATS, choose_format
 from unweave.npz import read_npz
 from unweave.parts import Decomposition
 
@@ -45,7 +44,7 @@ Examples:
       another recording of the drums, morphed as a live input would be
 """
 
-_SOUNDS, _MORPH, _FILES = "The sounds", "The morph", "Output file"
+_SOUNDS, _MORPH = "The sounds", "The morph"
 _BEST, _ORDER = "best", "order"
 
 
@@ -117,21 +116,7 @@ class _WayType(click.ParamType[tuple[float, ...]]):
     help="Of the phases of what is very faint.",
 )
 @file_options("The sound.", show_default="<source>-morph.wav")
-@option(
-    _FILES,
-    "--format",
-    type=click.Choice(list(FORMATS)),
-    show_default="that of --out's name, else wav",
-    help="Format of the sound.",
-)
-@option(_FILES, "--subtype", metavar="NAME", show_default="FLOAT; flac PCM_24", help="FLOAT, PCM_16, PCM_24 or PCM_32.")
-@option(
-    _FILES,
-    "--gain",
-    type=GainType(),
-    default=default_of(save, "gain"),
-    help="A factor; fit brings the peak to -1 dB. Formats that would clip get fit.",
-)
+@sound_options
 @talk_options
 def morph(
     *, out: Path | None, overwrite: bool, as_json: bool, quiet: bool, threads: int | None, **options: Any
@@ -144,14 +129,13 @@ def morph(
     job = _Job.of(options, out)
     check_target(job.out, overwrite=overwrite, inputs=job.inputs)
     with working(threads, quiet=quiet or (as_json and not sys.stdout.isatty())) as watch:
-        done = _work(job, watch)
-    note = done.pop("note")
+        done, note = _work(job, watch)
     if note and not quiet:
         warn(note)
     if as_json:
         say(json.dumps(done, indent=2))
     elif not quiet:
-        say(_told(done))
+        say(told(done))
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,10 +159,7 @@ class _Job:
         if sounds["activations"] is not None and sounds["drive"] is not None:
             raise InvalidInput("--activations and --drive say two things about what plays: give one of them.")
         name, subtype, gain = (given.pop(each) for each in ("format", "subtype", "gain"))
-        if name is None and out is not None:
-            file = SoundFile(*choose_format(PurePath(out.name), None, subtype))
-        else:
-            file = sound_file(name or "wav", subtype)
+        file = chosen_file(out, name, subtype)
         require_gain(gain)
         return cls(**sounds, settings=given, out=out or _beside(sounds["source"], file.ext), file=file, gain=gain)
 
@@ -220,8 +201,8 @@ def _playing(job: _Job, source: Dictionary | Decomposition) -> Decomposition | M
         return found if file.read(6) == b"\x93NUMPY" else Decomposition.load(job.activations)
 
 
-def _work(job: _Job, watch: Watch) -> dict[str, Any]:
-    """Read, make and write the sound; return what is told about it."""
+def _work(job: _Job, watch: Watch) -> tuple[dict[str, Any], str]:
+    """Read, make and write the sound; return what is told about it, and about its gain."""
     watch.stage("reading")
     source, target = _bases(job.source), _bases(job.target)
     playing = _playing(job, source)
@@ -239,34 +220,6 @@ def _work(job: _Job, watch: Watch) -> dict[str, Any]:
         **settings,
     )
     job.file.form.refuse(str(job.out), sound.sample_rate, sound.n_channels, sound.n_samples)
-    fits = job.gain != "fit" and (not job.file.fixed_point or sound.peak * job.gain <= 1)
-    gain = float(job.gain) if fits else 10 ** (FIT_DB / 20) / sound.peak if sound.peak > 0 else 1.0
-    watch.stage("writing")
-    save(job.out, sound, format=job.file.form.name, subtype=job.file.subtype, gain=gain)
-    meter = Meter()
-    meter.add(replace(job.file, gain=gain).amplified(sound.samples))
-    note = (
-        f"the sound was given a gain of {gain:.4g} ({20 * math.log10(gain):+.1f} dB), so that its peak, "
-        f"{sound.peak:.4g}, does not clip and lies at {FIT_DB:g} dB."
-    )
-    return {
-        "file": str(job.out),
-        "sample_rate": sound.sample_rate,
-        "n_channels": sound.n_channels,
-        "n_samples": sound.n_samples,
-        "duration": sound.duration,
-        "level_db": meter.level_db,
-        "gain": gain,
-        "source": job.source,
-        "target": job.target,
-        "activations": job.activations,
-        "drive": job.drive,
-        "settings": {**job.settings, "interpolation": list(way)},
-        "note": "" if job.gain in ("fit", gain) else note,
-    }
-
-
-def _told(done: dict[str, Any]) -> str:
-    channels = "1 channel" if done["n_channels"] == 1 else f"{done['n_channels']} channels"
-    level = "silent" if done["level_db"] is None else f"level {done['level_db']:.1f} dB"
-    return f"{one_line(done['file'])}: {channels}, {done['duration']:.3f} s at {done['sample_rate']} Hz, {level}."
+    facts, note = save_sound(job.out, sound, job.file, job.gain, watch.stage)
+    played = {name: getattr(job, name) for name in ("source", "target", "activations", "drive")}
+    return facts | played | {"settings": {**job.settings, "interpolation": list(way)}}, note

@@ -32,6 +32,7 @@ __all__ = [
     "Resynthesis",
     "SoundFile",
     "choose_gain",
+    "fitted_gain",
     "require_gain",
     "sound_file",
     "write_envelopes",
@@ -168,10 +169,14 @@ def choose_gain(
     for _, pieces in _told(_groups(parts, resynthesis), parts, n_parts, tell):
         for piece in pieces:
             meter.add(piece)
-    fitted = 10 ** (FIT_DB / 20) / meter.peak if meter.peak > 0 else 1.0
-    if wanted == "fit":
-        return fitted, meter.peak
-    return (wanted if meter.peak * wanted <= 1 else fitted), meter.peak
+    return fitted_gain(meter.peak, wanted, file), meter.peak
+
+
+def fitted_gain(peak: float, wanted: float | Literal["fit"], file: SoundFile) -> float:
+    """The gain that is wanted, unless that would clip; then, and for 'fit', the peak comes to lie at `FIT_DB`."""
+    if wanted != "fit" and (not file.fixed_point or peak * wanted <= 1):
+        return float(wanted)
+    return float(10 ** (FIT_DB / 20) / peak) if peak > 0 else 1.0
 
 
 def write_parts(
