@@ -1,26 +1,36 @@
-"""The figures behind some decisions: `python benchmarks/studies.py rules`, or `frames`.
+"""The figures behind some decisions: `python benchmarks/studies.py NAME`.
 
-rules   how often extrapolated updates end above plain ones after 100 iterations from the same start, with and without
-        plain iterations at the beginning (docs/decisions/0001)
-frames  the round trip at lengths that get one more frame, without it, and how many these are (docs/decisions/0004)
+rules     how often extrapolated updates end above plain ones after 100 iterations from the same start, with and without
+          plain iterations at the beginning (docs/decisions/0001)
+reach     passes over V to the divergence of 200 plain ones, from ten starts (docs/decisions/0001)
+products  what a frame costs in a product with few components (docs/decisions/0011)
+frames    the round trip at lengths that get one more frame, without it, and how many these are (docs/decisions/0004)
 """
 
 from __future__ import annotations
 
 import itertools
 import sys
+import time
+from collections.abc import Callable
 from unittest import mock
 
 import numpy as np
 
 import unweave as uw
+from material import spectrograms, starts
 from page import SHARED
+from reach import EXACT, MOST, watch
 from unweave import framing
+from unweave.arrays import roomy_like, whole_rows
 from unweave.decomposition import magnitudes
 from unweave.nmf import iterate
 from unweave.rules import Extrapolated, Multiplicative, extrapolated
+from unweave.rules.products import Products
+from unweave.threads import single_blas
 
 BETAS = (0.0, 0.5, 1.0, 1.5, 2.0)
+KINDS, OFTEN = ("H W", "V Wᵀ", "Hᵀ V"), 50
 FILES = ("audio/conga_groove.wav", "data/drums_1/mix.flac", "data/drums_2/mix.flac", "audio/prelude_cmaj.wav")
 
 
@@ -58,6 +68,62 @@ def _ratio(V: np.ndarray, beta: float, count: int, seed: int) -> float:
     return ours / theirs
 
 
+def reach() -> None:
+    """Count iterations of both rules: medians over ten starts, at three numbers of components."""
+    for n_fft, n_frames, count in ((1024, 900, 3), (2048, 2000, 8), (2048, 1292, 64)):
+        for name, V in spectrograms(n_fft, n_frames).items():
+            found: list[int] = []
+            for start in starts(V, count, 10):
+                plain = next(itertools.islice(iterate(V, *start, Multiplicative(), stride=200), 1, None))
+                found.append(watch(plain.divergence() * (1 + EXACT), V, start)[0] or MOST)
+            print(
+                f"{name}, {V.shape[0]} × {V.shape[1]}, {count}: {np.median(found):.0f} ({min(found)} to {max(found)})"
+            )
+
+
+def products() -> None:
+    """Nanoseconds a frame at 1025 bins and 8 components, one thread: products as they are, with room, in pieces."""
+    n_bins, count, n_frames = 1025, 8, 464
+    rng = np.random.default_rng(0)
+    H, W = (rng.random(shape, np.float32) for shape in ((n_frames, count), (count, n_bins)))
+    plain = rng.random((n_frames, n_bins), np.float32)
+    room, bases = roomy_like(plain), roomy_like(W)
+    room[...], bases[...] = plain, W
+    rows, out, total = whole_rows(room), np.empty_like(H), np.empty_like(W)
+    pieces = Products(n_bins, count, plain.dtype, n_frames)
+    ways = {
+        "as it is": (
+            lambda: np.matmul(H, W, out=plain),
+            lambda: np.matmul(plain, W.T, out=out),
+            lambda: np.matmul(H.T, plain, out=total),
+        ),
+        "rows with room": (
+            lambda: np.matmul(H, bases, out=room),
+            lambda: np.matmul(room, bases.T, out=out),
+            lambda: np.matmul(H.T, room, out=total),
+        ),
+        "in pieces": (
+            lambda: pieces.expand(H, bases, rows),
+            lambda: pieces.compress(rows, bases.T, out),
+            lambda: pieces.gather(H, rows, total, first=True),
+        ),
+    }
+    with single_blas():
+        tasks = {(way, kind): task for way, tasks in ways.items() for kind, task in zip(KINDS, tasks, strict=True)}
+        seconds = {key: min(_often(task) for _ in range(9)) for key, task in tasks.items()}
+    for way in ways:
+        cells = ", ".join(f"{kind} {1e9 * seconds[way, kind] / (OFTEN * n_frames):.0f}" for kind in KINDS)
+        print(f"{way}: {cells} ns a frame")
+
+
+def _often(task: Callable[[], object]) -> float:
+    """Seconds of this thread; what other programs take of the processor does not count."""
+    begin = time.thread_time()
+    for _ in range(OFTEN):
+        task()
+    return time.thread_time() - begin
+
+
 def frames() -> None:
     """Round trips of noise at 1024 / 512."""
     settings = uw.STFT(1024, 512)
@@ -77,4 +143,4 @@ def _round_trip(settings: uw.STFT, n_samples: int) -> float:
 
 
 if __name__ == "__main__":
-    {"rules": rules, "frames": frames}[sys.argv[1]]()
+    {"rules": rules, "reach": reach, "products": products, "frames": frames}[sys.argv[1]]()

@@ -1,18 +1,26 @@
-"""Multiplicative updates that leave from an extrapolated point (MUe; Hien, Leplat & Gillis).
+"""Multiplicative updates that go further, and go on: over-relaxation with momentum in logarithms.
 
-    W' = W + a_t max(W - W_before, 0),   then a multiplicative step from W';   then the same for H
+    H ← H q^b r^p,     q = H / H_before,     r the ratio of a plain step, taken at H q^a;     the same for W
 
-with Nesterov's weights a_t = (θ_t - 1) / θ_{t+1}, θ_{t+1} = (1 + √(1 + 4 θ_t²)) / 2. Only growth is extrapolated:
-what shrinks is left to the multiplicative step, so nothing becomes negative and zeros stay zeros. The first `PLAIN`
-iterations are plain ones.
+So log H moves by momentum b and by p times the plain step, which is looked for a little ahead. Nesterov's weights
+w = (θ_t - 1) / θ_{t+1}, θ_{t+1} = (1 + √(1 + 4 θ_t²)) / 2, let it set in: b is w up to `MOST`, a is `AHEAD` times b,
+and p is `POWER`. Nothing becomes negative and zeros stay zeros; what shrinks has momentum as has what grows, and in NMF
+most entries shrink. q is kept between ½ and 2. The first `PLAIN` iterations are plain ones.
 
 Use it for every β but 2, where `hals` is faster: it is the default there. An iteration costs what a plain one costs,
-and about half as many reach the same divergence. For 1 ≤ β ≤ 2 the authors prove convergence; single iterations may
-still raise the divergence a little. The loop looks at the divergence every few iterations, and where it has risen the
-momentum starts anew.
+and about a quarter as many reach the same divergence. Nothing is proven, and single iterations may raise the divergence
+a little. Whoever looks at the divergence and finds that it has risen restarts the rule: momentum begins anew, after
+`SETTLING` plain iterations.
 
-Reference: L. T. K. Hien, V. Leplat, N. Gillis, Block majorization minimization with extrapolation and application to
-β-NMF, SIAM Journal on Mathematics of Data Science, 2025, arXiv:2401.06646.
+Why these numbers. Near a minimum logarithms of W and H move as under f(w, h) = λ (w² + h² + 2 c w h) / 2 with 0 ≤ λ ≤ 1
+(a plain step is a majorant's) and |c| ≤ 1, w and h in turn. This is stable for all λ and c while a is above about half
+of b, however W and H pull at each other; and p (1 + 2 a) < 2 (1 + b). Recordings behave as this model does, see
+docs/decisions/0001.
+
+References: L. T. K. Hien, V. Leplat, N. Gillis, Block majorization minimization with extrapolation and application to
+β-NMF, SIAM Journal on Mathematics of Data Science, 2025, arXiv:2401.06646 (extrapolation of what grows, p = 1). B. T.
+Polyak, Some methods of speeding up the convergence of iteration methods, 1964, doi:10.1016/0041-5553(64)90137-5.
+R. Salakhutdinov, S. Roweis, Adaptive overrelaxed bound optimization methods, ICML 2003 (powers of the ratio).
 """
 
 from __future__ import annotations
@@ -21,7 +29,7 @@ import math
 from functools import lru_cache
 from typing import final
 
-from unweave.rules.passes import MultiplicativePass
+from unweave.rules.passes import STILL, MultiplicativePass, Pace
 from unweave.rules.problem import Factors, Motion, Problem
 
 __all__ = ["PLAIN", "Extrapolated"]
@@ -30,12 +38,18 @@ PLAIN = 10
 """Iterations before momentum begins. The first ones decide in which basin a run ends: momentum would now and then carry
 it over into a worse one (in 3 of 210 runs on recordings and noise, against none), and it gains nothing that early."""
 
+SETTLING = 2
+"""Plain iterations after a restart."""
+
+POWER, AHEAD, MOST = 1.75, 0.55, 0.85
+"""p, a / b, and the most that b becomes."""
+
 _SETTLED = 1000
 
 
 @final
 class Extrapolated:
-    """The multiplicative rule with extrapolation; see the module for its equations."""
+    """The multiplicative rule with momentum; see the module for its equations."""
 
     name = "extrapolated"
     betas = "every beta"
@@ -60,12 +74,20 @@ class _Motion:
         self.age = -PLAIN  # iterations since momentum began to build up
 
     def step(self) -> None:
-        self.steps.step(weight_at(self.age), weight_at(self.age + 1))
+        self.steps.step(_pace_at(self.age), _pace_at(self.age + 1))
         self.age += 1
 
     def restart(self) -> None:
-        self.age = 0
+        self.age = -SETTLING
         self.steps.forget()
+
+
+def _pace_at(age: int) -> Pace:
+    """How an iteration goes so many iterations after momentum began to build up."""
+    if age < 0:
+        return STILL
+    carry = min(weight_at(age), MOST)
+    return Pace(AHEAD * carry, carry, POWER)
 
 
 def weight_at(age: int) -> float:

@@ -4,17 +4,18 @@ The new activations of a block of frames need that block only; and the block's s
 while the block is still in the cache. So V is read once an iteration and nothing of its size is ever made. For β = 1
 the denominators are mere sums, and for β = 2 the model is never formed: WᵀW and HHᵀ take its place.
 
-Both steps may leave from an extrapolated point instead of from where the factors are,
+Both steps may leave from another point than where the factors are, and go another way than the ratio r of a plain step
+says (`Pace`, which is what `unweave.rules.extrapolated` does):
 
-    H' = H + a max(H - H_before, 0),
-
-which is what `unweave.rules.extrapolated` does; a = 0 is the plain step.
+    H ← H q^carry r^power,     r taken at H q^ahead,     q = H / H_before, between ½ and 2
 
 Where entries of V have weights, both numerator and denominator have them: an entry of weight zero says nothing.
 Penalties add their terms to both (`unweave.rules.pressure`).
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,7 @@ from unweave.rules.problem import Factors, Problem
 from unweave.rules.products import Products
 from unweave.threads import n_threads, spread
 
-__all__ = ["MultiplicativePass"]
+__all__ = ["STILL", "MultiplicativePass", "Pace"]
 
 _VANISHED = 1e-30
 """Below this share of the mean of V a factor entry is set to zero: nobody could hear it, and subnormals are slow."""
@@ -38,26 +39,41 @@ _SUMMED = 128
 _WORTH_THREADS = 2**18
 """Numbers to be summed from which on the start of a second thread costs less than it saves."""
 
+_LEAST, _MOST = 0.5, 2.0
+"""Bounds of q: what fell silent within an iteration is not to be thrown into nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How a step goes on from the one before; see the module for its equation. As it comes, it is a plain step."""
+
+    ahead: float = 0.0
+    carry: float = 0.0
+    power: float = 1.0
+
+
+STILL = Pace()
+"""A plain step."""
+
 
 class _Workspace:
-    """Arrays of one thread: as large as the largest block, and as the largest portion."""
+    """Arrays of one thread: as large as the largest block."""
 
-    def __init__(self, block: int, portion: int, problem: Problem) -> None:
+    def __init__(self, block: int, problem: Problem) -> None:
         bins, count, dtype = problem.frames.shape[1], problem.n_components, problem.frames.dtype
         room = whole_rows(problem.frames).shape[1]
         self.target = np.zeros((block, room), dtype)  # V ⊙ Ŷ^(β-2)
         self.power = np.zeros((block, room) if problem.beta != KULLBACK_LEIBLER else (0, 0), dtype)  # Ŷ^(β-1)
         self.ratio = np.empty((block, count), dtype)
         self.denominator = np.empty((block, count), dtype)
-        self.growth = np.empty((portion, count), dtype)
         self.products = Products(bins, count, dtype, block)
 
 
-def _workspaces(problem: Problem, block: int, portion: int) -> list[_Workspace]:
+def _workspaces(problem: Problem, block: int) -> list[_Workspace]:
     """A workspace for every thread, from the shelf of the problem if they are there."""
-    key = ("multiplicative", problem.beta, block, portion, n_threads())
+    key = ("multiplicative", problem.beta, block, n_threads())
     if key not in problem.shelf:
-        problem.shelf[key] = [_Workspace(block, portion, problem) for _ in range(n_threads())]
+        problem.shelf[key] = [_Workspace(block, problem) for _ in range(n_threads())]
     found: list[_Workspace] = problem.shelf[key]
     return found
 
@@ -72,8 +88,10 @@ class MultiplicativePass:
         self.origin = factors.bases  # where the bases' step leaves from
         # The factors one iteration ago, for rules that extrapolate.
         self.before = factors.copy() if remember else None
+        # What is multiplied into a step beside its ratio, and where the bases' step leaves from.
+        self.carry = factors.copy() if remember else None
         self.point = roomy_like(factors.bases)
-        self.weight = 0.0
+        self.pace = self.bases_pace = STILL
         self.bases_sum: Matrix = factors.bases[:, 0]
         self.bases_total: Matrix = factors.bases[:, 0]
         self.bases_gram: Matrix = factors.bases
@@ -87,8 +105,7 @@ class MultiplicativePass:
         self.vanished = _VANISHED * problem.level
         self.portions = problem.portions()
         block = max(block.stop - block.start for portion in self.portions for block in portion)
-        portion = max(portion[-1].stop - portion[0].start for portion in self.portions)
-        self.workspaces = _workspaces(problem, block, portion)
+        self.workspaces = _workspaces(problem, block)
         bins = factors.bases.shape[1]
         shape = (len(self.portions), factors.bases.shape[0], -(-bins // LINE) * LINE)
         self.learns = bool(problem.learn_bases.any())
@@ -99,20 +116,17 @@ class MultiplicativePass:
         wide = self.learns and not problem.narrow
         self.denominators = np.zeros(shape if wide else (0, 0, 0), problem.frames.dtype)[:, :, :bins]
 
-    def step(self, weight: float = 0.0, following: float = 0.0) -> None:
-        """One iteration: all bases, then all activations, each extrapolated by ``weight`` first.
+    def step(self, pace: Pace = STILL, following: Pace = STILL) -> None:
+        """One iteration: all bases, then all activations, at this ``pace``.
 
-        ``following`` is the weight of the next iteration: what it needs of V is taken in this pass.
+        ``following`` is the pace of the next iteration: what it needs of V is taken in this pass.
         """
-        factors = self.factors
         if self.learns:
             if not self.primed:
                 self._prime()
             self._move_bases()
-            self.origin = factors.bases
-            if self.before is not None:
-                self.origin = _ahead(factors.bases, self.before.bases, following, self.point)
-        self._pass(weight)
+            self._aim(following)
+        self._pass(pace)
         self.iteration += 1
 
     def forget(self) -> None:
@@ -121,15 +135,24 @@ class MultiplicativePass:
 
     def _prime(self) -> None:
         """Take what the first step of the bases needs, at the activations as they are."""
-        self.origin = self.factors.bases
+        self._aim(STILL)
         self._pass(None)
         self.primed = True
 
-    def _pass(self, weight: float | None) -> None:
-        """Go over V once: move the activations (unless ``weight`` is None) and sum up what the bases need."""
+    def _aim(self, pace: Pace) -> None:
+        """Find the point that the next step of the bases leaves from."""
+        self.bases_pace, self.origin = pace, self.factors.bases
+        if self.before is None or self.carry is None or pace is STILL:
+            return
+        self.origin = self.point
+        self.point[...] = self.factors.bases
+        _go_ahead(self.point, self.before.bases, self.carry.bases, pace)
+
+    def _pass(self, pace: Pace | None) -> None:
+        """Go over V once: move the activations (unless ``pace`` is None) and sum up what the bases need."""
         bases = self.factors.bases
-        self.moves = weight is not None and bool(self.problem.learn_activations.any())
-        self.weight = weight or 0.0
+        self.moves = pace is not None and bool(self.problem.learn_activations.any())
+        self.pace = pace or STILL
         total = bases.sum(axis=1, dtype=np.float64)
         # Where a basis is zero nothing is known of its activation: it stays as it is.
         self.fixed = ~self.problem.learn_activations | (total <= 0)
@@ -154,9 +177,14 @@ class MultiplicativePass:
 
     def _go_ahead(self, portion: int, worker: int) -> None:
         """Move the activations of a portion to their extrapolated point."""
-        whole, growth = self._frames(portion), self.workspaces[worker].growth
-        if self.before is not None:
-            _go_ahead(self.factors.activations[whole], self.before.activations[whole], self.weight, growth)
+        if self.before is None or self.carry is None:
+            return
+        whole = self._frames(portion)
+        now, before = self.factors.activations[whole], self.before.activations[whole]
+        if self.pace is STILL:
+            before[...] = now
+        else:
+            _go_ahead(now, before, self.carry.activations[whole], self.pace)
 
     def _frames(self, portion: int) -> slice:
         blocks = self.portions[portion]
@@ -188,6 +216,8 @@ class MultiplicativePass:
                 _divide(ratio, denominator, self.gamma)
             else:
                 self.pressure.at(block).step(ratio, denominator, H, self.problem.beta)
+        if self.carry is not None and self.pace is not STILL:
+            _go_on(ratio, self.carry.activations[block], self.pace)
         if self.any_fixed:
             ratio[:, self.fixed] = 1
         H *= ratio
@@ -254,9 +284,11 @@ class MultiplicativePass:
     def _move_bases(self) -> None:
         H, W = self.factors.activations, self.factors.bases
         if self.before is not None:
-            self.before.bases[...] = W
-            W[...] = self.origin
-        ratio = _summed(self.numerators)
+            if self.bases_pace is STILL:
+                self.before.bases[...] = W
+            else:
+                W[...] = self.origin
+        ratio: Matrix = _summed(self.numerators)
         denominator: NDArray[np.float64]
         if not self.problem.narrow:
             denominator = _summed(self.denominators)
@@ -268,6 +300,9 @@ class MultiplicativePass:
             _divide(ratio, denominator, self.gamma)
         else:
             self.pressures.on_bases(W, H).step(ratio, denominator.copy(), W.astype(np.float64), self.problem.beta)
+        if self.carry is not None and self.bases_pace is not STILL:
+            ratio = ratio.astype(W.dtype)
+            _go_on(ratio, self.carry.bases, self.bases_pace)
         ratio[~self.problem.learn_bases] = 1
         np.multiply(W, ratio, out=W, casting="same_kind")
         if self.problem.anchor is not None:
@@ -293,23 +328,27 @@ def _flush(factor: Matrix, vanished: float, learn: Mask) -> None:
     factor[gone] = 0
 
 
-def _go_ahead(now: Matrix, before: Matrix, weight: float, growth: Matrix) -> None:
-    """Move ``now`` to its extrapolated point and remember where it was, both in place."""
-    growth = growth[: now.shape[0]]
-    np.subtract(now, before, out=growth)
-    np.maximum(growth, 0, out=growth)
-    growth *= weight
+def _go_ahead(now: Matrix, before: Matrix, carry: Matrix, pace: Pace) -> None:
+    """Move ``now`` to q^ahead times it, put log q^(carry - ahead) into ``carry``, and where it was into ``before``."""
+    tiny = np.finfo(now.dtype).tiny  # makes 0 / 0 one
+    np.add(before, tiny, out=carry)
+    with np.errstate(over="ignore"):
+        np.divide(now + tiny, carry, out=carry)
+    np.clip(carry, _LEAST, _MOST, out=carry)
+    np.log(carry, out=carry)
     before[...] = now
-    now += growth
+    ahead = pace.ahead * carry
+    now *= np.exp(ahead, out=ahead)
+    carry *= pace.carry - pace.ahead
 
 
-def _ahead(now: Matrix, before: Matrix, weight: float, out: Matrix) -> Matrix:
-    """The extrapolated point; entries that shrank stay where they are, so that it is a step up or none."""
-    np.subtract(now, before, out=out)
-    np.maximum(out, 0, out=out)
-    out *= weight
-    out += now
-    return out
+def _go_on(ratio: Matrix, carry: Matrix, pace: Pace) -> None:
+    """Make the ratio of a plain step that of this pace, in place; ``carry`` is what `_go_ahead` found."""
+    with np.errstate(divide="ignore"):
+        np.log(ratio, out=ratio)
+    ratio *= pace.power
+    ratio += carry
+    np.exp(ratio, out=ratio)
 
 
 def _summed(parts: Matrix) -> NDArray[np.float64]:
