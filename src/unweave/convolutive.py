@@ -39,7 +39,7 @@ from unweave.divergence import KULLBACK_LEIBLER
 from unweave.errors import Incompatible, InvalidInput
 from unweave.factorization import Factorization, Stop
 from unweave.initialize import Given
-from unweave.loop import State, make_problem
+from unweave.loop import Enough, State, finish, make_problem
 from unweave.nmf import run, unit_of
 from unweave.nmf import steps as plain_steps
 from unweave.plan import FINAL_ITER, MAX_COMPONENTS, MAX_ITER, RESTARTS, TOL, Plan, Start, require_count
@@ -253,6 +253,7 @@ class _Search:
         self.problem = make_problem(V, plan.beta, given.learn_bases, given.learn_activations, room=False)
         self.history: list[tuple[int, float]] = []
         self.before = 0  # iterations of the plain factorisation
+        self.enough = False  # whether somebody asked to end
 
     def search(self) -> Generator[ConvolutiveProgress, None, ConvolutiveFactorization]:
         """Find the start, and go on from there."""
@@ -261,7 +262,7 @@ class _Search:
         self.history.append((0, moves.divergence()))
         age, momentum, most = -PLAIN, not isinstance(self.plan.rule, Multiplicative), self.plan.max_iter
         iteration = 0
-        while iteration < most and not self._settled():
+        while iteration < most and not self._settled() and not self.enough:
             for _ in range(min(_CHECK_EVERY, most - iteration)):
                 moves.step(weight_at(age) if momentum else 0.0)
                 age, iteration = age + 1, iteration + 1
@@ -269,7 +270,10 @@ class _Search:
             age = 0 if divergence > self.history[-1][1] else age
             self.history.append((iteration, divergence))
             state = ConvolutiveState(iteration, factors)
-            yield ConvolutiveProgress(self.before + iteration, self.before + most, divergence, state)
+            try:
+                yield ConvolutiveProgress(self.before + iteration, self.before + most, divergence, state)
+            except Enough:
+                self.enough = True
         return self._result(factors)
 
     def _settled(self) -> bool:
@@ -319,7 +323,11 @@ class _Search:
                 found: Factorization = end.value
                 break
             self.before = now.total
-            yield ConvolutiveProgress(now.done, now.total + plan.max_iter, now.divergence, now.state)
+            try:
+                yield ConvolutiveProgress(now.done, now.total + plan.max_iter, now.divergence, now.state)
+            except Enough:
+                self.enough, found = True, finish(steps)
+                break
         return spread_taps(found.bases, self.n_taps), sharpened(found.activations)
 
     def _fit(self, factors: Delayed, partners: Mask) -> None:
@@ -333,6 +341,7 @@ class _Search:
 
     def _result(self, factors: Delayed) -> ConvolutiveFactorization:
         """The factorisation in the user's units."""
+        ended = Stop.CONVERGED if self._settled() else Stop.MAX_ITER
         bases, activations = factors.to_user()
         self.given.restore(bases, activations, self.scale)
         iterations, divergences = (np.array(column) for column in zip(*self.history, strict=True))
@@ -340,7 +349,7 @@ class _Search:
             bases,
             activations,
             divergences * self.scale**self.plan.beta,
-            Stop.CONVERGED if self._settled() else Stop.MAX_ITER,
+            Stop.INTERRUPTED if self.enough else ended,
             self.plan.beta,
             self.seed,
             iterations.astype(np.int64),

@@ -29,7 +29,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from unweave.arrays import Mask, Matrix, roomy
+from unweave.arrays import Complex, Mask, Matrix, roomy
 from unweave.audio import Audio, as_audio
 from unweave.convolutive import MAX_TAPS, ConvolutiveProgress, nmfd_steps
 from unweave.dictionary import Dictionary
@@ -99,7 +99,8 @@ def decompose(
     Parameters
     ----------
     audio : Audio, Spectrogram, or array ``(channels, n_samples)`` or ``(n_samples,)``
-        The recording; an array needs ``sample_rate``. A `Spectrogram` stands for its sound and brings its settings.
+        The recording; an array needs ``sample_rate``. A `Spectrogram` stands for its sound and brings its settings; so
+        does a complex array ``(bins, frames)`` or ``(channels, bins, frames)``, whose settings are ``stft``.
     n_components : int or "auto"
         How many parts. Too few: sounds share a part. Too many: a sound falls apart into attack, body and noise. "auto"
         takes as many as there seem to be sounds, see `unweave.rank`, and at least as many as are given.
@@ -247,6 +248,8 @@ def _source(
     audio: Audio | Spectrogram | ArrayLike, sample_rate: float | None, stft: STFT | None, bases: object
 ) -> tuple[STFT, Audio]:
     """The settings and the sound that are meant."""
+    if not isinstance(audio, Audio | Spectrogram) and np.iscomplexobj(audio):
+        audio = _complex_spectrogram(np.asarray(audio), sample_rate, stft)
     if isinstance(audio, Spectrogram):
         if stft is not None and stft != audio.stft:
             raise Incompatible("the spectrogram brings its own settings: leave stft out.")
@@ -257,6 +260,17 @@ def _source(
         stft = stft or bases.stft
         bases.require_fit(stft, sound.sample_rate)
     return stft or STFT(), sound
+
+
+def _complex_spectrogram(values: Complex, sample_rate: float | None, stft: STFT | None) -> Spectrogram:
+    """A bare array of complex numbers: what librosa.stft returns."""
+    if sample_rate is None:
+        raise InvalidInput("A complex array is a spectrogram, but does not say its rate: give sample_rate= in Hz.")
+    if values.ndim not in (2, 3):
+        raise InvalidInput(
+            f"The array's shape is {values.shape}, but (channels, bins, frames) or (bins, frames) is needed."
+        )
+    return Spectrogram(values, stft or STFT(2 * (values.shape[-2] - 1)), sample_rate)
 
 
 def _stacked(bases: Dictionary | ArrayLike | None, audio: Audio, stft: STFT) -> Matrix | None:

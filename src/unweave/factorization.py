@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from unweave.arrays import Matrix, nonnegative_matrix
 from unweave.errors import Incompatible, InvalidInput
+from unweave.shown import html_of
 
 __all__ = ["ORDERS", "Factorization", "Model", "Order", "Stop"]
 
@@ -30,6 +31,7 @@ class Stop(Enum):
     CONVERGED = "The divergence no longer falls by more than tol: more iterations would change little."
     MAX_ITER = "max_iter was reached before the divergence settled: raise max_iter if the parts are not yet distinct."
     SILENT = "There is nothing but zeros to explain: every activation is zero."
+    INTERRUPTED = "It was interrupted: these are the parts as far as they had come."
     NOTHING_TO_LEARN = "Bases and activations were both kept: they were only multiplied."
 
     def __str__(self) -> str:
@@ -177,6 +179,9 @@ class Factorization:
         plural = "" if count == 1 else "s"
         history = f", divergence {self.divergences[-1]:.4g} after {self.n_iter} iterations" if self.n_iter else ""
         return f"Factorization({count} component{plural}, {bins} bins, {self.activations.shape[1]} frames{history})"
+
+    def _repr_html_(self) -> str | None:
+        return html_of(self)
 
     @property
     def n_components(self) -> int:

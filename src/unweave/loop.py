@@ -22,12 +22,16 @@ from unweave.rules.anchor import Anchor
 from unweave.threads import single_blas, spread
 from unweave.weights import weighted
 
-__all__ = ["Progress", "State", "iterate", "loop", "make_factors", "make_problem", "run"]
+__all__ = ["Enough", "Progress", "State", "finish", "iterate", "loop", "make_factors", "make_problem", "run"]
 
 T = TypeVar("T")
 
 _COPIED = 256
 """Frames that are copied at once."""
+
+
+class Enough(Exception):  # noqa: N818 - reads as a sentence: "steps.throw(Enough())"
+    """Thrown into a generator of steps: end here; its value is the result so far."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -163,6 +167,16 @@ def run(generator: Generator[Any, None, T]) -> T:
         except StopIteration as end:
             value: T = end.value
             return value
+
+
+def finish(generator: Generator[Any, None, T]) -> T:
+    """End a generator of steps that was begun; return its value, the result so far."""
+    try:
+        generator.throw(Enough())
+    except StopIteration as end:
+        value: T = end.value
+        return value
+    return run(generator)
 
 
 def make_problem(

@@ -22,6 +22,7 @@ from unweave.factorization import Factorization, Model, Stop, require_component
 from unweave.framing import STFT
 from unweave.masks import masks_of, require_power, with_phase
 from unweave.npz import read_npz, understood, write_npz
+from unweave.shown import html_of
 from unweave.stft import FrameBlock, rebuild, require_center
 from unweave.tapped import ConvolutiveFactorization
 
@@ -74,6 +75,9 @@ class Decomposition:
     def __repr__(self) -> str:
         plural = "" if self.n_components == 1 else "s"
         return f"Decomposition({self.n_components} component{plural} of {self.audio!r})"
+
+    def _repr_html_(self) -> str | None:
+        return html_of(self)
 
     @property
     def n_components(self) -> int:

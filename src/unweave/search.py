@@ -21,7 +21,7 @@ import numpy as np
 from unweave.arrays import Mask, Matrix
 from unweave.factorization import Factorization, Stop
 from unweave.initialize import METHODS, Given, nndsvd, random_start
-from unweave.loop import Progress, State, loop, make_factors, make_problem
+from unweave.loop import Enough, Progress, State, loop, make_factors, make_problem
 from unweave.plan import FINAL_ITER, FINALISTS, TRIAL_ITER, Plan
 from unweave.rules import Factors, Multiplicative, Problem, Rule, chosen_rule
 from unweave.rules.anchor import Anchor
@@ -114,6 +114,9 @@ class Search:
         """Play all rounds."""
         if self.restarts > 1 and self.V.shape[1] >= 2 * SAMPLE_FRAMES:
             start = yield from self._sampled_start()
+            if self.stop is Stop.INTERRUPTED:
+                start.advance()  # to its first state: a result has a divergence
+                return self._result(start)
             return self._result((yield from self._play([start], self.rounds[-1:])))
         seeds = np.random.SeedSequence(self.seed).spawn(self.restarts)
         runs = [self._run(index, seed) for index, seed in enumerate(seeds)]
@@ -124,7 +127,11 @@ class Search:
         for count, until in rounds:
             runs = sorted(runs, key=lambda run: run.divergence if run.history else 0.0)[:count]  # stable: first wins
             for one in runs:
-                yield from self._advance(one, until)
+                try:
+                    yield from self._advance(one, until)
+                except Enough:
+                    self.stop = Stop.INTERRUPTED
+                    return min((run for run in runs if run.history), key=lambda run: run.divergence)
         return runs[0]
 
     def _sampled_start(self) -> Generator[Progress, None, _Run]:
@@ -137,6 +144,7 @@ class Search:
         seeds = np.random.SeedSequence(self.seed).spawn(self.restarts)
         runs = [small._run(index, seed) for index, seed in enumerate(seeds)]
         best = yield from small._play(runs, small.rounds)
+        self.stop = small.stop if small.stop is Stop.INTERRUPTED else self.stop
         activations = np.ones((self.given.n_components, self.V.shape[1]), self.V.dtype)
         bases = _lifted(best.factors.bases.T)
         self.given.put_into(bases, activations, self.V, self.scale)

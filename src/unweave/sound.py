@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from unweave.arrays import Samples
 from unweave.errors import InvalidInput, ReadError
+from unweave.shown import html_of
 
 __all__ = ["Audio", "as_audio", "checked_rate", "peak_of", "refuse_non_finite"]
 
@@ -87,6 +88,9 @@ class Audio:
         peak = self.peak
         level = f"peak {20 * math.log10(peak):.1f} dB" if peak > 0 else "silent"
         return f"Audio({channels}, {self.duration:.3f} s at {self.sample_rate} Hz, {level})".replace("-0.0", "0.0")
+
+    def _repr_html_(self) -> str | None:
+        return html_of(self)
 
 
 def peak_of(samples: Samples) -> float:

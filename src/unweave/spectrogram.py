@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from unweave.arrays import Complex, Samples
 from unweave.errors import Incompatible, InvalidInput
 from unweave.framing import STFT
+from unweave.shown import html_of
 from unweave.sound import checked_rate
 
 __all__ = ["Spectrogram"]
@@ -81,6 +82,9 @@ class Spectrogram:
             f"Spectrogram({channels} channel{plural}, {bins} bins to {self.sample_rate / 2:g} Hz, "
             f"{frames} frames, {self.n_samples / self.sample_rate:.3f} s)"
         )
+
+    def _repr_html_(self) -> str | None:
+        return html_of(self)
 
     @property
     def magnitude(self) -> Samples:

@@ -22,6 +22,7 @@ from unweave.arrays import Matrix, nonnegative_matrix
 from unweave.divergence import KULLBACK_LEIBLER
 from unweave.errors import Incompatible, InvalidInput
 from unweave.factorization import Order, Stop, checked_history, component_order, require_component
+from unweave.shown import html_of
 
 __all__ = ["ConvolutiveFactorization", "array_with_taps"]
 
@@ -75,6 +76,9 @@ class ConvolutiveFactorization:
             f"ConvolutiveFactorization({count} component{plural} of {taps} taps, {bins} bins, "
             f"{self.activations.shape[1]} frames{history})"
         )
+
+    def _repr_html_(self) -> str | None:
+        return html_of(self)
 
     @property
     def n_components(self) -> int:

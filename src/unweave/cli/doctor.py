@@ -25,7 +25,7 @@ from unweave.formats import FORMATS
 __all__ = ["doctor"]
 
 _NEEDED = ("numpy", "scipy", "soundfile", "soxr", "matplotlib", "click", "threadpoolctl")
-_EXTRAS = {"scikit-learn": "as an estimator beside scikit-learn's", "librosa": "for notebooks with librosa"}
+_EXTRAS = {"scikit-learn": "for unweave.NMF, in pipelines and librosa", "librosa": "for notebooks with librosa"}
 """What may be there beside unweave, and what it is good for."""
 
 

@@ -26,13 +26,20 @@ as ``parts=`` from whoever has them already.
     strip(decomposition, k, part=…)               the same without axes, from edge to edge: a row of the page
     components(decomposition, parts=…, recording=…)   input, approximation and every component side by side
     divergence(value)                             Factorization or Decomposition
+    onsets(value, notes)                          a sound, and marks where notes begin in it
+    piano_roll(notes)                             pitches, lengths and velocities
+    groups(grouping)                              Grouping: how far components are apart, and which are one sound
     rank(choice)                                  RankChoice: how many components there are, and why
     save_figure(ax_or_figure, path)               PNG, the same bytes every time
+    html(value)                                   facts, a picture and players: what a notebook shows of a value
 """
 
+from unweave.plot.card import html
 from unweave.plot.colors import COLORS, color
 from unweave.plot.curves import activation, activations, bases, divergence, strip
 from unweave.plot.figures import save_figure
+from unweave.plot.groups import groups
+from unweave.plot.noteevents import onsets, piano_roll
 from unweave.plot.overview import Overview, OverviewBuilder, overviews, part_builders
 from unweave.plot.ranks import rank
 from unweave.plot.spectra import components, spectrogram
@@ -47,8 +54,12 @@ __all__ = [
     "color",
     "components",
     "divergence",
+    "groups",
+    "html",
+    "onsets",
     "overviews",
     "part_builders",
+    "piano_roll",
     "rank",
     "save_figure",
     "spectrogram",

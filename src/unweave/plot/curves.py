@@ -23,7 +23,7 @@ from unweave.plot.spectra import decibels, name_of, require_parts, tap_images
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["activation", "activations", "bases", "divergence", "strip"]
+__all__ = ["activation", "activations", "bases", "divergence", "pooled", "strip"]
 
 RIDGE_DB = 60.0
 _GREY = "0.35"
@@ -243,7 +243,7 @@ def _draw_activation(ax: Axes, decomposition: Decomposition, k: int, part: Overv
         # Steps, so that a single click is as wide as a column and not a spike without width.
         low, high = np.append(part.low, part.low[-1]), np.append(part.high, part.high[-1])
         ax.fill_between(edges, low, high, step="post", color=color(k), alpha=wave_alpha, linewidth=0.5)
-    times, values = _pooled(decomposition.times, decomposition.activations[k])
+    times, values = pooled(decomposition.times, decomposition.activations[k])
     if times.size == 1:  # a point would not be seen
         times, values = np.array([0.0, part.duration]), values.repeat(2)
     greatest = float(values.max(initial=0)) or 1.0
@@ -279,7 +279,7 @@ def _short(value: float) -> str:
     return f"{value:.2g}" if value < 100 or value >= 1e5 else f"{value:.0f}"
 
 
-def _pooled(times: NDArray[np.float64], values: Matrix) -> tuple[NDArray[np.float64], Matrix]:
+def pooled(times: NDArray[np.float64], values: Matrix) -> tuple[NDArray[np.float64], Matrix]:
     """At most `N_COLUMNS` values, the greatest of each stretch."""
     count = min(N_COLUMNS, values.size)
     starts = np.arange(count) * values.size // count
