@@ -26,7 +26,7 @@ from typing import BinaryIO, NamedTuple
 from unweave.errors import InvalidInput
 from unweave.wav import MAX_CHANNELS, MAX_RATE
 
-__all__ = ["FORMATS", "Format", "choose_format", "mp3_with_length", "without_chance"]
+__all__ = ["ENDINGS", "FORMATS", "Format", "choose_format", "mp3_with_length", "without_chance"]
 
 _MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 _OPUS_RATES = (8000, 12000, 16000, 24000, 48000)
@@ -112,6 +112,9 @@ FORMATS: MappingProxyType[str, Format] = MappingProxyType(
 """The formats that can be written, by name."""
 
 _ALIASES = {"aif": "aiff", "aifc": "aiff", "wave": "wav", "oga": "ogg"}
+
+ENDINGS = frozenset(f".{name}" for name in (*FORMATS, *_ALIASES, "au", "bwf", "snd", "w64"))
+"""The endings by which a sound file is told among others in a folder."""
 
 
 def choose_format(path: PurePath, name: str | None, subtype: str | None) -> tuple[Format, str]:

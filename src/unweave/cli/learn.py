@@ -19,6 +19,7 @@ from unweave.cli.options import BetaType, Declared, HeadedCommand, option
 from unweave.cli.progress import Watch
 from unweave.cli.request import Request, default_of, stft_options
 from unweave.cli.talk import say
+from unweave.corpus import find_sounds
 from unweave.dictionary import Dictionary
 from unweave.divergence import BETAS
 from unweave.errors import InvalidInput, ReadError
@@ -36,13 +37,15 @@ Examples:
       two recordings of the snare, a folder of hi-hats, two bases for each label
   unweave learn kick.wav snare.wav -k 1 -k snare=3 -o kit.npz
       three bases for the snare, one for any other
+  unweave learn loops/ --blind -k 8 -o loops.npz
+      eight bases for whatever is in a folder of loops, and in the folders below
   unweave decompose song.wav --bases kit.npz --keep-bases
       these sounds in a song
 """
 
-_SOUNDS = frozenset(
-    ".aif .aifc .aiff .au .bwf .caf .flac .mp3 .oga .ogg .opus .rf64 .snd .w64 .wav .wave".split()  # noqa: SIM905
-)
+_ALL = "all files"
+"""The one label of files that hold any sounds."""
+
 _LEARNING, _EXAMPLES_HEADING = "Learning", "The examples"
 
 
@@ -59,6 +62,12 @@ def _own(heading: str, *names: str, parameter: str, **settings: Any) -> Declared
     metavar="NAME,NAME,...",
     show_default="the names of the files",
     help="One for each FILE, in order; several may have the same.",
+)
+@option(
+    _EXAMPLES_HEADING,
+    "--blind",
+    is_flag=True,
+    help="The files hold any sounds: learn -k bases over all of them, with numbers for names.",
 )
 @option(
     _EXAMPLES_HEADING,
@@ -89,7 +98,7 @@ def _own(heading: str, *names: str, parameter: str, **settings: Any) -> Declared
 @_own(_LEARNING, "--tol", parameter="tol", type=float, metavar="SHARE", help="Stop when an iteration gains less.")
 @option(_LEARNING, "--seed", type=int, default=0, metavar="N", help="Another seed, another random start.")
 @stft_options(STFT())
-@file_options("The dictionary: .npz, or only its bases as .npy or .csv.", required=True)
+@file_options("The dictionary: .npz or .safetensors, or only its bases as .npy or .csv.", required=True)
 @talk_options
 def learn(
     examples: tuple[str, ...],
@@ -103,15 +112,21 @@ def learn(
 ) -> None:
     """Learn a dictionary from recordings of single sounds, to look for them in other recordings.
 
-    FILE is a recording of one sound, or a folder of such recordings. Files with the same label belong together.
+    FILE is a recording of one sound, or a folder of such recordings. Files with the same label belong together. With
+    --blind the recordings may be of anything, and one dictionary is learned over all of them.
     """
     require_extension(out)
     files = [_files(name) for name in examples]
     check_target(out, overwrite=overwrite, inputs=[each for several in files for each in several])
-    labelled = _labelled(examples, options.pop("labels"), files)
+    blind, labels = options.pop("blind"), options.pop("labels")
+    if blind and labels is not None:
+        raise InvalidInput("--blind learns without names: leave --labels out.")
+    labelled = {_ALL: [each for several in files for each in several]} if blind else _labelled(examples, labels, files)
     request = Request.of("learn", {"input": "", **options})
     with working(threads, quiet=quiet or (as_json and not sys.stdout.isatty())) as watch, request.told():
         found = _learned(labelled, request, watch)
+    if blind:
+        found = Dictionary(found.bases, (), found.stft, found.sample_rate)
     write_dictionary(out, found)
     facts = describe_dictionary(found)
     if as_json:
@@ -121,18 +136,17 @@ def learn(
 
 
 def _files(name: str) -> list[str]:
-    """A file, or the sounds in a folder by their names."""
+    """A file, or the sounds in a folder and in those below it, by their names."""
     path = Path(name)
     if not path.is_dir():
         return [name]
-    found = sorted(
-        str(each)
-        for each in path.iterdir()
-        if each.suffix.lower() in _SOUNDS and not each.name.startswith(".") and each.is_file()
-    )
+    found = find_sounds(path)
     if not found:
         raise ReadError(f"{name} is a folder without sound files.")
-    return found
+    for each in found:
+        if each.reason:
+            raise ReadError(f"{each.path}: {each.reason}")
+    return [str(each.path) for each in found]
 
 
 def _labelled(names: Sequence[str], labels: str | None, files: Sequence[list[str]]) -> dict[str, list[str]]:

@@ -61,6 +61,10 @@ class Line:
         left = (now - self._began) * (1 - share) / share if share > 0 else None
         self._show(f"{self._name} {100 * share:3.0f} %" + (f", {duration(left)} left" if left is not None else ""))
 
+    def rename(self, name: str) -> None:
+        """Call the stage otherwise from now on, without beginning it anew."""
+        self._name = name
+
     def close(self) -> None:
         """Remove the line."""
         if self._width:
