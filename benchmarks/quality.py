@@ -1,8 +1,8 @@
-"""Separation scores on recordings with ground truth: `make quality`, or `python benchmarks/quality.py --data DIR`.
+"""Scores on recordings with ground truth: `make quality`, or `python benchmarks/quality.py --data DIR`.
 
 A folder of DIR whose name begins with 'drums' holds mix.flac and its stems. Each is taken apart into three
 components, which are scored by SI-SDR under the best permutation, for ten seeds; beside them the mixture itself, and
-scikit-learn and librosa in the same run.
+scikit-learn and librosa in the same run. For notes DIR may also hold MAPS or MDB Drums (`truth.py`).
 """
 
 from __future__ import annotations
@@ -192,6 +192,7 @@ PAGE = Page(
         "filtering": Source("Filtering by known sounds", "quality", "sought"),
         "counts": Source("How many sounds there are", "ranks", "counts"),
         "hours": Source("Learning from hours of sound", "online", "hours"),
+        "notes": Source("From recordings to notes", "notes"),
     },
 )
 

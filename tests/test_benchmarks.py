@@ -1,6 +1,7 @@
 """The measuring scripts run: the cheap sections at tiny sizes, and what puts them on a page."""
 
 import importlib
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,6 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+import unweave as uw
+from unweave.midi import write_midi
+from unweave.notes import Note
+from unweave.notescores import score_pitches
+from unweave.synthesis import drum_loop
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 OWN = sorted(path.stem for path in BENCHMARKS.glob("*.py"))
@@ -157,3 +164,167 @@ def test_peers_and_ours_take_the_same_steps_from_the_same_start(scripts: Any) ->
     for name, (module, peer) in peers.KL.items():
         if peers.available(module) and not name.startswith("librosa"):  # which takes no start
             assert peers.divergence(start[0], peer(*start, 20)) == pytest.approx(plain, rel=1e-5), name
+
+
+# ---------------------------------------------------------------- notes: three layouts of ground truth
+
+
+def tone(path: Path, seconds: float = 1.0) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    uw.save(path, uw.Audio(0.1 * np.sin(2 * np.pi * 440 * np.arange(round(8000 * seconds)) / 8000), 8000))
+
+
+def lines(path: Path, *rows: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(rows) + "\n", "utf-8")
+
+
+def our_layout(folder: Path, kind: str = "drums") -> None:
+    tone(folder / "mix.flac")
+    drum = {"onset": 0.5, "offset": 0.6, "label": "kick", "pitch": 36, "velocity": 127, "stem": "kick"}
+    key = {"onset": 0.5, "offset": 0.6, "label": "60", "pitch": 60, "velocity": 64, "stem": "mix"}
+    lines(folder / "notes.json", json.dumps([drum if kind == "drums" else key]))
+    lines(folder / "meta.json", json.dumps({"kind": kind}))
+    if kind == "drums":
+        tone(folder / "kick.flac")
+
+
+def test_recordings_in_our_layout_are_found_with_their_kinds_and_stems(scripts: Any, tmp_path: Path) -> None:
+    our_layout(tmp_path / "deep" / "drums_1")
+    our_layout(tmp_path / "piano_0", "piano")
+    drums, piano = scripts("truth").recordings(tmp_path)
+    assert (drums.name, drums.group, drums.kind) == ("deep/drums_1", "deep", "drums")
+    assert drums.notes == (Note(onset=0.5, offset=0.6, label="kick", velocity=1.0),)
+    assert list(drums.stems) == ["kick"]
+    assert (piano.name, piano.kind, dict(piano.stems)) == ("piano_0", "piano", {})
+    assert piano.notes == (Note(onset=0.5, offset=0.6, pitch=60, velocity=64 / 127),)
+    assert drums.load().n_samples == 8000
+
+
+def test_a_recording_itself_may_be_the_folder_that_is_given(scripts: Any, tmp_path: Path) -> None:
+    our_layout(tmp_path / "drums_1")
+    (only,) = scripts("truth").recordings(tmp_path / "drums_1")
+    assert only.name == "drums_1"
+
+
+def test_what_a_recording_without_meta_is_of_is_seen_by_its_labels(scripts: Any, tmp_path: Path) -> None:
+    for kind in ("drums", "piano"):
+        our_layout(tmp_path / kind, kind)
+        (tmp_path / kind / "meta.json").unlink()
+    assert [each.kind for each in scripts("truth").recordings(tmp_path)] == ["drums", "piano"]
+
+
+def test_recordings_in_the_layout_of_maps_are_found(scripts: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "ENSTDkCl" / "MUS"
+    tone(folder / "MAPS_MUS-a.wav")
+    lines(folder / "MAPS_MUS-a.txt", "OnsetTime\tOffsetTime\tMidiPitch", "", "0.500004\t0.7\t60", "0.25\t0.3\t64")
+    tone(folder / "other.wav")
+    lines(folder / "other.txt", "nothing that we know")
+    (only,) = scripts("truth").recordings(tmp_path)
+    assert (only.name, only.group, only.kind) == ("ENSTDkCl/MUS/MAPS_MUS-a", "MUS", "piano")
+    assert [(note.onset, note.offset, note.pitch, note.velocity) for note in only.notes] == [
+        (0.25, 0.3, 64, 1.0),
+        (0.500004, 0.7, 60, 1.0),
+    ]
+
+
+def test_velocities_of_maps_come_from_the_midi_file_where_there_is_one(scripts: Any, tmp_path: Path) -> None:
+    tone(tmp_path / "a.wav")
+    lines(tmp_path / "a.txt", "OnsetTime OffsetTime MidiPitch", "0.25 0.3 64", "0.5 0.7 60", "0.9 0.95 62")
+    played = [Note(onset=t, offset=t + 0.1, pitch=p, velocity=v) for t, p, v in ((0.251, 64, 0.25), (0.5, 60, 0.75))]
+    write_midi(tmp_path / "a.mid", played)
+    (only,) = scripts("truth").recordings(tmp_path)
+    assert [note.velocity for note in only.notes] == pytest.approx([0.25, 0.75, 1.0], abs=0.005)
+
+
+@pytest.mark.parametrize("written", [("class",), ("subclass",), ("class", "subclass")])
+def test_recordings_in_the_layout_of_mdb_drums_are_found(scripts: Any, tmp_path: Path, written: tuple[str]) -> None:
+    folder = tmp_path / "MDB Drums"
+    for name in ("MusicDelta_Rock", "MusicDelta_Rock2"):
+        tone(folder / "audio" / "drum_only" / f"{name}_Drum.wav")
+        tone(folder / "audio" / "full_mix" / f"{name}_MIX.wav")
+        rows = {
+            "class": ("0.10 \t KD", "0.20 \t SD", "0.3 \t HH", "0.4 CY", "0.5 TT", "0.6 OT"),
+            "subclass": ("0.10 \t KD", "0.20 \t SDNS", "0.3 \t PHH", "0.4 RDC", "0.5 LFT", "0.6 SST"),
+        }
+        for kind in written:
+            lines(folder / "annotations" / kind / f"{name}_{kind}.txt", *rows[kind])
+    found = scripts("truth").recordings(tmp_path)
+    assert [each.path.name for each in found] == ["MusicDelta_Rock_Drum.wav", "MusicDelta_Rock2_Drum.wav"]
+    for each in found:
+        assert (each.group, each.kind) == ("MDB Drums", "drums")
+        assert [note.label for note in each.notes] == ["kick", "snare", "hihat", "cymbal", "tom", "other"]
+        assert [note.onset for note in each.notes] == [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
+
+
+def test_drums_have_the_names_of_their_families_whatever_they_are_called(scripts: Any) -> None:
+    called = {
+        "kick": ("KD", "Kick", "bass drum"),
+        "snare": ("SDF", "snare 2", "Snare-Rimshot"),
+        "hihat": ("CHH", "hi-hat", "hihat-open", "Closed Hat"),
+        "tom": ("HFT", "tom-floor", "Low Tom"),
+        "cymbal": ("CRC", "ride-bell", "Crash 1", "splash"),
+        "other": ("TMB", "what", "60", ""),
+    }
+    family = scripts("truth").family
+    assert {name: {family(label) for label in labels} for name, labels in called.items()} == {
+        name: {name} for name in called
+    }
+
+
+# ---------------------------------------------------------------- notes: what stands on the page
+
+
+# Sixteenths of the bar of `unweave.synthesis.drum_loop`.
+LOOP = {"kick": (0, 6, 8, 11), "snare": (4, 7, 12, 15), "hihat": (0, 2, 4, 6, 8, 10, 12, 14, 15)}
+
+
+@pytest.fixture
+def loop_folder(tmp_path: Path) -> Path:
+    """A synthesised loop with its stems and its notes."""
+    folder = tmp_path / "drums_1"
+    folder.mkdir()
+    for name, sound in drum_loop(2, tempo=120).items():
+        uw.save(folder / f"{name}.wav", sound, gain=0.5)
+    rows = [
+        {"onset": t / 8, "offset": t / 8 + 0.1, "label": name, "pitch": 36, "velocity": 100, "stem": name}
+        for name, steps in LOOP.items()
+        for t in (*steps, *(16 + step for step in steps))
+    ]
+    lines(folder / "notes.json", json.dumps(rows))
+    lines(folder / "meta.json", json.dumps({"kind": "drums"}))
+    return tmp_path
+
+
+def test_the_notes_of_drums_stand_on_the_page_beside_the_plain_way(
+    scripts: Any, loop_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notes = scripts("notes")
+    true = scripts("truth").recordings(loop_folder)[0].notes
+    monkeypatch.setattr(notes, "our_drums", lambda audio: true if audio.samples.any() else ())
+    monkeypatch.setattr(notes, "our_piano", lambda audio: ())
+    monkeypatch.setattr(notes, "our_kit", lambda audio, hits: true[:-1] if len(hits) == 3 else ())
+    page = notes.notes(loop_folder, quick=True)
+    row = next(line for line in page.splitlines() if line.startswith("| drums_1 | 1.000"))
+    assert row.split(" | ")[1:6] == ["1.000"] * 5
+    assert 0.5 < float(row.split(" | ")[6]) <= 1  # the plain way
+    assert "Skipped: there were no recordings of a piano." in page
+    assert "| silence | 0 | 0 |" in page
+    assert page.count("**mean of ") == 2
+
+
+def test_a_single_hit_is_cut_where_a_drum_is_alone_the_longest(scripts: Any) -> None:
+    stem = uw.Audio(np.ones((1, 8000)), 8000)
+    hit = scripts("notes").single_hit(stem, [0.1, 0.2, 0.6])
+    assert hit.duration == pytest.approx(0.4, abs=0.01)
+    assert hit.samples[0, -1] == 0
+
+
+def test_the_plain_ways_find_plain_notes(scripts: Any) -> None:
+    t = np.arange(22050) / 22050
+    sound = sum(np.sin(2 * np.pi * 261.63 * h * t) / h for h in range(1, 8)) * np.exp(-2 * t) * (t > 0.3)
+    audio, plain = uw.Audio(0.2 * sound, 22050), scripts("plain")
+    true = [Note(onset=0.3, offset=1.0, pitch=60)]
+    assert score_pitches(true, plain.piano_combs(audio)).recall == 1
+    found = plain.drums(drum_loop(1)["mix"])
+    assert {note.label for note in found} == {"kick", "snare", "hihat"}

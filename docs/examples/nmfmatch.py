@@ -13,7 +13,7 @@ import numpy as np
 
 from unweave import STFT, Audio, Dictionary, decompose, plot, save
 from unweave.matching import NMFMatch
-from unweave.onsets import OnsetPicker
+from unweave.onsets import OnsetPicker, lead_of
 from unweave.plot.figures import new_figure
 from unweave.synthesis import drum_loop
 
@@ -26,7 +26,7 @@ NOTES = {"kick": 110.0, "snare": 329.63, "hihat": 880.0}
 def heard(kit, sound):
     """Activations and onsets of a stream, as they come."""
     match = NMFMatch(kit, sample_rate=RATE)
-    picker = OnsetPicker(match.labels, match.frame_rate)
+    picker = OnsetPicker(match.labels, match.frame_rate, lead=lead_of(match.stft, RATE))
     columns, onsets = [], []
     for at in range(0, sound.n_samples, BLOCK):
         columns.append(match.process(sound.samples[:, at : at + BLOCK]))

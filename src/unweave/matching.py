@@ -54,6 +54,8 @@ class NMFMatch:
     ----------
     labels : tuple of str
         Names of the sounds: the rows.
+    stft : STFT
+        Settings of the transform.
     latency : int
         Samples from the middle of a frame to the block that brings its column: half a window.
 
@@ -83,7 +85,7 @@ class NMFMatch:
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < limit:
                 until = ", to below 1" if limit == 1 else " of seconds"
                 raise InvalidInput(f"{name}={value!r} is not a number from 0 up{until}.")
-        settings = self._given.stft
+        self.stft = settings = self._given.stft
         self.labels = distinct(self._given.labels)
         self.latency = settings.win_length + settings.offset
         self.frame_rate = self._given.sample_rate / settings.hop_length

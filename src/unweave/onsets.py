@@ -2,7 +2,7 @@
 
     r_t = a_t - min(a_{t-m}, …, a_{t-1})          the rise of an activation within `RISE` seconds
     onset at t, where  r_t is the greatest of r_{t-l}, …, r_{t+l}
-                  and  r_t > threshold · loudest + r̄_t
+                  and  r_t > threshold · loudest + r̄_t  and  r_t > `GROWTH` · a_t
                   and  the last onset of the sound is ``refractory`` seconds away
 
 for each sound alone. ``loudest`` is the greatest activation that the sound has had lately; half of it is forgotten in
@@ -34,13 +34,28 @@ from unweave.framing import STFT
 from unweave.matching import MEMORY, NMFMatch
 from unweave.sound import checked_rate
 
-__all__ = ["RISE", "Onset", "OnsetPicker", "find_onsets"]
+__all__ = ["GROWTH", "RISE", "Onset", "OnsetPicker", "find_onsets", "lead_of"]
 
 RISE = 0.03
 """Seconds within which a sound must rise to begin."""
 
+GROWTH = 0.3
+"""Share of an activation that must be new: the ripple of a low tone that rings is less."""
+
 _MEAN = 1.0
 _LEAST = 0.2
+_LEAD = 1 / 6  # windows; measured on strokes of drums, with windows from 12 to 93 ms
+
+
+def lead_of(stft: STFT, sample_rate: float) -> float:
+    """Seconds by which the half of a rise lies before the onset: a window hears a stroke before its middle is there.
+
+    Examples
+    --------
+    >>> round(lead_of(STFT(2048), 44100), 4)
+    0.0077
+    """
+    return _LEAD * stft.win_length / sample_rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +82,8 @@ class OnsetPicker:
         Least seconds between two onsets of a sound.
     look_ahead : float, at least 0
         Seconds to wait for a greater rise. 0 answers at once, and tells the beginning of a slow rise for its top.
+    lead : float, 0 to 10
+        Seconds by which activations rise too early: `lead_of` their transform.
 
     Attributes
     ----------
@@ -91,18 +108,20 @@ class OnsetPicker:
         threshold: float = 0.1,
         refractory: float = 0.05,
         look_ahead: float = 0.03,
+        lead: float = 0.0,
     ) -> None:
         checked_rate(frame_rate)
         for name, value, limit in (
             ("threshold", threshold, 1.0),
             ("refractory", refractory, math.inf),
             ("look_ahead", look_ahead, 10.0),
+            ("lead", lead, 10.0),
         ):
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= limit:
                 raise InvalidInput(f"{name}={value!r} is not a number from 0 to {limit:g}.")
         self.labels, self.frame_rate = tuple(labels), float(frame_rate)
         self.threshold, self.refractory = float(threshold), float(refractory)
-        self.n_late = round(look_ahead * frame_rate)
+        self.n_late, self.lead = round(look_ahead * frame_rate), float(lead)
         self._span = max(1, round(RISE * frame_rate))
         self._fade = 0.5 ** (1 / (MEMORY * frame_rate))
         self._share = 1 - math.exp(-1 / (_MEAN * frame_rate))
@@ -150,19 +169,25 @@ class OnsetPicker:
         frame = self._n_frames - 1 - self.n_late
         asked = self._rises[self.n_late]
         loudest = np.maximum(self._loudest, _LEAST * self._loudest.max())
-        found = (asked > self.threshold * loudest + self._means[0]) & (asked >= self._rises.max(axis=0))
+        at = self._span + self.n_late  # the frame in question
+        found = (
+            (asked > self.threshold * loudest + self._means[0])
+            & (asked > GROWTH * self._activations[at])
+            & (asked >= self._rises.max(axis=0))
+        )
         found &= frame - self._last >= self.refractory * self.frame_rate
         return [self._onset(int(k), frame) for k in np.flatnonzero(found)]
 
     def _onset(self, k: int, frame: int) -> Onset:
         self._last[k] = frame
-        now = self._span + self.n_late  # the frame in question
+        now = self._span + self.n_late
         before = self._activations[now - self._span : now + 1, k]
         half = (before[:-1].min() + before[-1]) / 2
         # The last step across the half, and where in it.
         step = int(np.flatnonzero(before[:-1] <= half)[-1])
         place = step + (half - before[step]) / (before[step + 1] - before[step])
-        time = max(0.0, (frame - self._span + place) / self.frame_rate)
+        crossed = (frame - self._span + place) / self.frame_rate
+        time = crossed + self.lead if crossed > 0 else 0.0  # what sounds in the first frame began with it, or before
         volume = float(self._activations[now:, k].max())
         return Onset(round(float(time), 6), self.labels[k], volume)
 
@@ -206,7 +231,12 @@ def find_onsets(
     sound = as_audio(audio, sample_rate)
     match = NMFMatch(bases, stft=stft, sample_rate=sound.sample_rate, n_iter=n_iter)
     picker = OnsetPicker(
-        match.labels, match.frame_rate, threshold=threshold, refractory=refractory, look_ahead=look_ahead
+        match.labels,
+        match.frame_rate,
+        threshold=threshold,
+        refractory=refractory,
+        look_ahead=look_ahead,
+        lead=lead_of(match.stft, sound.sample_rate),
     )
     found = picker.process(match.process(sound.samples)) if sound.n_samples else []
     found += picker.process(match.flush())

@@ -24,7 +24,7 @@ from unweave.cli.sources import read_recording
 from unweave.cli.talk import say, warn
 from unweave.errors import InvalidInput
 from unweave.matching import NMFMatch, match_by
-from unweave.onsets import Onset, OnsetPicker, find_onsets
+from unweave.onsets import Onset, OnsetPicker, find_onsets, lead_of
 from unweave.threads import limit
 
 __all__ = ["match"]
@@ -156,7 +156,9 @@ def _heard(audio: Audio, hearer: NMFMatch) -> Matrix:
 
 
 def _picked(audio: Audio, hearer: NMFMatch, picks: dict[str, Any]) -> list[Onset]:
-    picker = OnsetPicker(hearer.labels, hearer.frame_rate, **picks)
+    picker = OnsetPicker(
+        hearer.labels, hearer.frame_rate, lead=lead_of(hearer.stft, audio.sample_rate), **picks
+    )
     found = [*picker.process(_heard(audio, hearer)), *picker.flush()]
     return sorted(found, key=lambda onset: (onset.time, hearer.labels.index(onset.label)))
 
