@@ -100,7 +100,7 @@ def _mismatch(f: float, frequencies: Floats, sizes: Floats) -> float:
     """The two-way mismatch of a fundamental."""
     top = float(sizes.max())
     count = int(min(_HARMONICS, max(1, math.ceil(frequencies.max() / f))))
-    harmonics = f * np.arange(1, count + 1)
+    harmonics = f * np.arange(1, count + 1, dtype=np.float64)
     distances = np.abs(harmonics[:, None] - frequencies)
     nearest = distances.argmin(axis=1)
     predicted = _errors(distances.min(axis=1), harmonics, sizes[nearest] / top)
