@@ -9,6 +9,7 @@ PY     := $(VENV)/bin/python
 RUN    := $(VENV)/.installed-run
 DEV    := $(VENV)/.installed-dev
 BENCH  := $(VENV)/.installed-bench
+DOCS   := $(VENV)/.installed-docs
 
 # MPLBACKEND: pictures are drawn without a screen. COMPILE: the lock holds no address and no machine's path.
 export MPLBACKEND ?= Agg
@@ -17,7 +18,7 @@ COMPILE := $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --f
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format bench quality lock clean
+.PHONY: help demo test lint format docs bench quality lock clean
 
 help:  ## print this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,7 +27,7 @@ demo: $(RUN)  ## make a drum loop, take it apart, say where to look and listen
 	$(VENV)/bin/unweave demo
 
 test: lint  ## everything that must pass: linter, formatter, types, tests (stops at the first failure)
-	$(PY) -m pytest
+	$(PY) -m pytest -n auto
 
 lint: $(DEV)  ## linter, formatter (checks only) and types
 	$(PY) -m ruff check
@@ -36,6 +37,10 @@ lint: $(DEV)  ## linter, formatter (checks only) and types
 format: $(DEV)  ## put the code in form, and mend what the linter can mend
 	$(PY) -m ruff check --fix-only --quiet
 	$(PY) -m ruff format
+
+docs: $(DOCS)  ## the documentation as a site in docs/_build, its gallery made anew where it changed; no network
+	$(PY) -m sphinx -q -W --keep-going -b html -d docs/_build/doctrees docs docs/_build/html
+	@echo "Open docs/_build/html/index.html"
 
 bench: $(BENCH)  ## how fast: the timings in benchmarks/
 	$(PY) benchmarks/bench.py
@@ -50,9 +55,10 @@ lock:  ## choose the newest versions and write requirements/*.lock
 	$(COMPILE) pyproject.toml --group dev -o requirements/dev.lock
 	$(COMPILE) pyproject.toml --group run -c requirements/dev.lock -o requirements/run.lock
 	$(COMPILE) pyproject.toml --group measure -c requirements/dev.lock -o requirements/bench.lock
+	$(COMPILE) pyproject.toml --group docs -c requirements/dev.lock -o requirements/docs.lock
 
 clean:  ## remove the environment, caches and built files
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist docs/_build docs/made
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # An environment that is absent, broken or was left half-made is made anew.
@@ -78,4 +84,8 @@ $(DEV): requirements/dev.lock pyproject.toml
 
 $(BENCH): requirements/bench.lock pyproject.toml
 	$(call install,bench)
+	@touch $(RUN)
+
+$(DOCS): requirements/docs.lock pyproject.toml
+	$(call install,docs)
 	@touch $(RUN)

@@ -21,8 +21,8 @@ ROOT = Path(__file__).resolve().parents[1]
 # The picture. A module may import from every line above its own and from modules to its left; the two wings
 # are strangers, and so are the doors, but for cli. A new module gets its place here and in that page.
 FLOORS: tuple[tuple[int, str, str], ...] = (
-    (0, "ground", "errors arrays npz threads"),
-    (1, "sound wing", "wav formats sound codec audio synthesis framing spectrogram stft polar scales"),
+    (0, "ground", "errors shown files arrays npz safetensors threads"),
+    (1, "sound wing", "wav cues formats sound codec audio synthesis framing spectrogram stft polar scales"),
     (
         1,
         "matrix wing",
@@ -35,13 +35,23 @@ FLOORS: tuple[tuple[int, str, str], ...] = (
         2,
         "bridge",
         (
-            "masks dictionary parts decomposition longform training interchange seeds envelopes phase hops"
+            "masks dictionary parts librosa decomposition longform training exemplars groupmasks interchange"
+            " seeds envelopes phase hops"
             " framewise listening streaming matching onsets transport phase_gradient pairs morph mosaic cross"
             " medians medianmasks hpss peaks tracking tonal sines autoregression transients"
         ),
     ),
-    (3, "music", "grouping stems notes midi evaluate"),
-    (4, "doors", "plot report flucoma estimator corpus live studio cli"),
+    (
+        3,
+        "music",
+        (
+            "notes notenames tempo midi noteformats sonification notepicking notestream drumhits drumkits"
+            " drumfit drumtaught drums pitchbands tuning pitchfit pitchevidence pitchjudge pitchnotes harmonic"
+            " pitched naming blind transcription guide examples grouping sorting songcells melody songcues"
+            " songcontext songjudge songstems drummodel drumstems stems evaluate bsseval stemscores notescores"
+        ),
+    ),
+    (4, "doors", "plot report flucoma estimator notebook corpus live studio cli"),
 )
 FRONT = "__init__"  # unweave/__init__.py: above the music, below the doors
 ENTRY = "__main__"  # python -m unweave: above everything
@@ -61,6 +71,7 @@ ADDRESS: dict[str, str | None] = {
     "sklearn": "estimator",
     "threadpoolctl": "threads",
     "click": "cli",
+    "mido": "midi",
 }
 
 LONGEST_MODULE = 400

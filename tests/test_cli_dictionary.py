@@ -137,7 +137,7 @@ def test_seed_of_silence_says_so(run: Run, tmp_path: Path) -> None:
         (("seed", "mix.wav", "-o", "kit.npz"), 1, "kit.npz is there already: choose another --out, or say --overwr"),
         (("seed", "mix.wav", "-o", "absent/s.npz"), 1, "there is no folder absent"),
         (("learn", "kick.wav"), 2, "Missing option"),
-        (("learn", "kick.wav", "-o", "kick.txt"), 2, "ends in none of .npz, .npy, .csv"),
+        (("learn", "kick.wav", "-o", "kick.txt"), 2, "ends in none of .npz, .safetensors, .npy, .csv"),
         (("learn", "kick.wav", "-o", "hats.npz", "--labels", "a,b"), 2, "--labels names 2 labels for 1 files"),
         (("learn", "kick.wav", "-o", "hats.npz", "--labels", ""), 2, "--labels has an empty name"),
         (("learn", "kick.wav", "-o", "a.npz", "-k", "x"), 2, "-k x is neither a number of bases nor NAME=NUMBER"),
@@ -255,6 +255,14 @@ def test_dictionaries_go_to_tables_and_come_back(run: Run, tmp_path: Path) -> No
     kit = Dictionary.load("kit.npz")
     np.testing.assert_array_equal(Dictionary.load(back).bases, kit.bases)
     np.testing.assert_array_equal(read_dictionary(table, sample_rate=22050).bases, kit.bases)
+
+
+@pytest.mark.usefixtures("here")
+def test_dictionaries_go_to_safetensors_and_come_back_whole(run: Run, tmp_path: Path) -> None:
+    tensors, back = tmp_path / "kit.safetensors", tmp_path / "back.npz"
+    done(run("dictionary", "kit.npz", "-o", tensors, "--quiet"))
+    done(run("dictionary", tensors, "-o", back))
+    assert back.read_bytes() == Path("kit.npz").read_bytes()
 
 
 @pytest.mark.usefixtures("here")

@@ -14,6 +14,9 @@ Multiplicative`` or ``from unweave import plot``. `docs/architecture.md` shows t
 
 from __future__ import annotations
 
+import importlib as _importlib
+from typing import Any as _Any
+
 from unweave.audio import Audio, load, save
 from unweave.decomposition import Decomposition, decompose
 from unweave.dictionary import Dictionary
@@ -22,8 +25,12 @@ from unweave.errors import Incompatible, InvalidInput, MissingExtra, ReadError, 
 from unweave.factorization import Factorization, Stop
 from unweave.framing import STFT
 from unweave.nmf import nmf
+from unweave.notes import Note
+from unweave.shown import draw_with as _draw_with
 from unweave.spectrogram import Spectrogram
+from unweave.stems import Stem, separate
 from unweave.stft import istft, stft
+from unweave.transcription import transcribe
 
 __version__ = "0.1.0"
 
@@ -43,12 +50,30 @@ __all__ = [
     "load",
     "MissingExtra",
     "nmf",
+    "Note",
     "ReadError",
     "save",
+    "separate",
     "Spectrogram",
+    "Stem",
     "STFT",
     "stft",
     "Stop",
+    "transcribe",
     "UnweaveError",
     "WriteError",
 ]
+
+
+def __getattr__(name: str) -> _Any:
+    """Open a door when it is asked for."""
+    if name == "NMF":  # needs scikit-learn
+        from unweave.estimator import NMF
+
+        return NMF
+    if name == "plot":  # needs matplotlib
+        return _importlib.import_module("unweave.plot")  # `from unweave import plot` would ask here again
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+_draw_with(lambda value: __getattr__("plot").html(value))  # the door is opened when a notebook shows the first value

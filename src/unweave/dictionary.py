@@ -26,6 +26,7 @@ from unweave.arrays import Matrix
 from unweave.errors import Incompatible, InvalidInput, ReadError
 from unweave.framing import STFT
 from unweave.npz import read_npz, understood, write_npz
+from unweave.shown import html_of
 from unweave.sound import checked_rate
 
 __all__ = ["LEVELS", "Dictionary", "Level"]
@@ -90,6 +91,9 @@ class Dictionary:
         taps = f" of {self.n_taps} taps" if self.n_taps > 1 else ""
         settings = f"n_fft={self.stft.n_fft} at {self.sample_rate:g} Hz"
         return f"Dictionary({self.n_components} bases{taps}: {shown}; {settings})"
+
+    def _repr_html_(self) -> str | None:
+        return html_of(self)
 
     @property
     def n_components(self) -> int:

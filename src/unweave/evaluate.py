@@ -22,12 +22,13 @@ from numpy.typing import NDArray
 from unweave.audio import Audio
 from unweave.errors import Incompatible
 
-__all__ = ["FLOOR", "best_permutation", "si_sdr"]
+__all__ = ["CEILING", "FLOOR", "best_permutation", "si_sdr"]
 
 FLOOR = -30.0
 """dB; the score of silence, and the least there is."""
 
-_CEILING = 300.0
+CEILING = 300.0
+"""dB; the score of the truth itself, and the most there is."""
 
 
 def si_sdr(reference: Audio, estimate: Audio) -> float:
@@ -64,7 +65,7 @@ def si_sdr(reference: Audio, estimate: Audio) -> float:
     right, wrong = float(target @ target), float(np.square(found - target).sum())
     if right == 0:
         return FLOOR
-    return float(np.clip(10 * np.log10(right / wrong), FLOOR, _CEILING)) if wrong > 0 else _CEILING
+    return float(np.clip(10 * np.log10(right / wrong), FLOOR, CEILING)) if wrong > 0 else CEILING
 
 
 def best_permutation(references: Sequence[Audio], estimates: Sequence[Audio]) -> tuple[list[int], NDArray[np.float64]]:

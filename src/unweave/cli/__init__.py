@@ -7,6 +7,7 @@ to stdout and nothing else does, and files appear all at once at the end (`unwea
     0    done
     1    something failed: a file, the disk, the memory
     2    the command line asks for what cannot be
+    3    some of the files of a folder failed (`unweave batch`)
     130  Ctrl-C; 128 + n for other signals
 
 The commands are loaded when they are called, so that ``unweave --help`` answers at once. Every default is read from
@@ -36,14 +37,19 @@ _SUMMARIES = {
     "learn": "Learn a dictionary from recordings of single sounds.",
     "dictionary": "Join dictionaries, name and order their bases.",
     "info": "Say what a file is and what is in it.",
+    "stems": "Take a song, drums, or what you have examples of, apart into named stems.",
+    "group": "Put the parts of a decomposition together to sounds.",
+    "evaluate": "Say how near stems are to the true ones.",
     "filter": "Split a recording into the sounds that a dictionary knows.",
     "match": "Say how loud known sounds are in a recording, or when they begin.",
+    "transcribe": "Turn a recording into notes: MIDI, tables, a picture, a sound.",
     "cross": "Play one sound with the frames of another.",
     "morph": "Let the sounds of one recording turn into those of another.",
     "sines": "Part tones that last from all the rest.",
     "hpss": "Part what sounds from what strikes.",
     "transients": "Part clicks and strokes from the sound without them.",
     "stft": "Write magnitude and phase, and make sound of them again.",
+    "batch": "Do one of these for every sound of a folder.",
     "fluid": "Do what FluCoMa's programs do, with their flags.",
     "demo": "Make a drum loop, take it apart, and say how well that went.",
     "doctor": "Say what is installed, and what this machine can do.",

@@ -41,7 +41,7 @@ Examples:
 Exit codes: 0 all done, 3 some files failed, 1 and 2 nothing was done, 130 Ctrl-C.
 """
 
-_COMMANDS = ("decompose", "filter", "hpss", "sines", "transients", "transcribe")
+_COMMANDS = ("decompose", "filter", "hpss", "sines", "stems", "transients", "transcribe")
 """Those that make a folder of one recording."""
 
 _OURS = {
@@ -125,7 +125,8 @@ def batch(
 ) -> None:
     """Do COMMAND for every sound in FOLDER and the folders below it.
 
-    COMMAND is decompose, filter, hpss, sines, transients or transcribe, with its options, but without INPUT and --out.
+    COMMAND is decompose, filter, hpss, sines, stems, transients or transcribe,
+    with its options, but without INPUT and --out.
     Each result is a folder in DIR, as the sound is in FOLDER. Run it again, and what is done stays: only files that
     are new, have changed or have failed are worked on; with other options, all of them.
     """

@@ -29,6 +29,8 @@ Examples:
       one base against the sum of the others
   unweave dictionary kit.npz -o kit.csv
       the bases as a table
+  unweave dictionary kit.npz -o kit.safetensors
+      everything, for programs of machine learning
 
 What is asked for is done in this order: files together, select, drop, relabel, join, order, normalise.
 """
@@ -58,7 +60,7 @@ _BASES = "NAME,NUMBER,..."
     metavar="HZ",
     help="For FILE in .npy or .csv, which does not say its rate.",
 )
-@file_options("The dictionary: .npz, or only its bases as .npy or .csv.", required=True)
+@file_options("The dictionary: .npz or .safetensors, or only its bases as .npy or .csv.", required=True)
 @option("Talk", "--json", "as_json", is_flag=True, help="Print the result for programs.")
 @option("Talk", "--quiet", is_flag=True, help="Say nothing but errors (and --json).")
 def dictionary(
@@ -78,8 +80,8 @@ def dictionary(
 ) -> None:
     """Join dictionaries, name their bases, put them in order, or write them for other programs.
 
-    FILE is a dictionary, a decomposition or seeds (.npz), or a matrix of bases (.npy, .csv). A base is meant by its
-    label, which stands for all that have it, or by its number, counted from 0.
+    FILE is a dictionary, a decomposition or seeds (.npz, .safetensors), or a matrix of bases (.npy, .csv). A base is
+    meant by its label, which stands for all that have it, or by its number, counted from 0.
     """
     require_extension(out)
     check_target(out, overwrite=overwrite, inputs=files)
@@ -107,7 +109,7 @@ def _read(name: str, sample_rate: float | None) -> Dictionary:
         if sample_rate is None:
             raise InvalidInput(f"{name} does not say its rate: say --sample-rate.")
         return read_dictionary(name, sample_rate=sample_rate)
-    return Dictionary.load(name)
+    return read_dictionary(name) if Path(name).suffix.lower() == ".safetensors" else Dictionary.load(name)
 
 
 def _relabelled(found: Dictionary, text: str) -> Dictionary:

@@ -23,6 +23,7 @@ from unweave.corpus import find_sounds
 from unweave.dictionary import Dictionary
 from unweave.divergence import BETAS
 from unweave.errors import InvalidInput, ReadError
+from unweave.exemplars import N_EXEMPLARS, pick_examples
 from unweave.framing import STFT
 from unweave.interchange import require_extension, write_dictionary
 from unweave.training import Example, learn_examples, learn_examples_steps
@@ -39,6 +40,8 @@ Examples:
       three bases for the snare, one for any other
   unweave learn loops/ --blind -k 8 -o loops.npz
       eight bases for whatever is in a folder of loops, and in the folders below
+  unweave learn vocals.wav band.wav --exemplars --n-fft 8192 -o known.npz
+      frames of the recordings themselves, for unweave stems --with
   unweave decompose song.wav --bases kit.npz --keep-bases
       these sounds in a song
 """
@@ -86,6 +89,12 @@ def _own(heading: str, *names: str, parameter: str, **settings: Any) -> Declared
     metavar="N|NAME=N",
     show_default=str(default_of(learn_examples, "n_bases")),
     help="Bases for every label, or for one; may be said several times. More follow a sound that changes.",
+)
+@option(
+    _LEARNING,
+    "--exemplars",
+    is_flag=True,
+    help=f"Learn nothing: take frames of the recordings as they are, {N_EXEMPLARS} a label unless -k says otherwise.",
 )
 @_own(
     _LEARNING,
@@ -165,9 +174,9 @@ def _labelled(names: Sequence[str], labels: str | None, files: Sequence[list[str
     return found
 
 
-def _counts(counts: Sequence[str], labels: Sequence[str]) -> dict[str, int]:
+def _counts(counts: Sequence[str], labels: Sequence[str], usual: int) -> dict[str, int]:
     """Bases for each label."""
-    usual, special = default_of(learn_examples, "n_bases"), {}
+    special: dict[str, int] = {}
     for text in counts:
         found = re.fullmatch(r"(?:(.*)=)?(\d{1,6})", text)
         if found is None:
@@ -185,12 +194,19 @@ def _learned(labelled: dict[str, list[str]], request: Request, watch: Watch) -> 
     settings = dict(request.settings)
     transform = {name: settings.pop(name) for name in ("n_fft", "hop_length", "win_length", "window")}
     stft = STFT(**{name: value for name, value in transform.items() if value is not None})
-    counts = _counts(settings.pop("counts"), list(labelled))
+    picks = settings.pop("exemplars")
+    usual = N_EXEMPLARS if picks else default_of(learn_examples, "n_bases")
+    counts = _counts(settings.pop("counts"), list(labelled), usual)
     rate = request.sample_rate
     examples: dict[str, list[Example]] = {
         label: [file if rate is None else load(file, sample_rate=rate) for file in files]
         for label, files in labelled.items()
     }
+    if picks:
+        watch.stage("picking frames")
+        return Dictionary.merge(
+            *(pick_examples({name: each}, counts[name], stft=stft) for name, each in examples.items())
+        )
     steps = learn_examples_steps(examples, counts, stft=stft, rng=settings.pop("seed"), **settings)
     done = 0
     while True:

@@ -46,10 +46,13 @@ from unweave.cli.sources import Recording, read_recording
 from unweave.cli.talk import say, warn
 from unweave.threads import limit
 
-__all__ = ["Make", "split", "whole"]
+__all__ = ["Make", "Named", "split", "split_named", "whole", "write_named"]
 
 Make = Callable[[Audio], Iterable[Samples]]
 """From a recording to its parts, piece by piece: float32 ``(parts, channels, n)``."""
+
+Named = Callable[[Audio, Watch], Mapping[str, Audio]]
+"""From a recording to its parts, by names that are known then."""
 
 _VERSION = 1
 
@@ -75,13 +78,57 @@ def split(request: Request, names: Sequence[str], make: Make) -> None:
     UnweaveError, OSError
         Then nothing is left behind, and nothing was replaced.
     """
+    _told(request, lambda watch: _run(request, names, make, watch))
+
+
+def split_named(request: Request, make: Named) -> None:
+    """Do what `split` does for parts whose names are known when they are there.
+
+    Parameters
+    ----------
+    request : Request
+    make : callable
+        From the recording to its parts by the names of their files. Called once.
+    """
+
+    def work(watch: Watch) -> _Outcome:
+        _checked(request)
+        watch.stage("reading")
+        recording = read_recording(request.input, request.start, request.duration, request.sample_rate)
+        with request.told():
+            sounds = make(recording.audio, watch)
+        return _written(request, recording, sounds, watch)
+
+    _told(request, work)
+
+
+def write_named(
+    request: Request, make: Callable[[Watch], tuple[Recording, Mapping[str, Audio]]], also: Callable[[Path], None]
+) -> None:
+    """Do what `split_named` does where the recording is no sound file; ``also`` adds to the folder."""
+
+    def work(watch: Watch) -> _Outcome:
+        _checked(request)
+        with request.told():
+            recording, sounds = make(watch)
+        return _written(request, recording, sounds, watch, also)
+
+    _told(request, work)
+
+
+_Outcome = tuple[dict[str, Any], str, Path]
+"""The manifest, what a person should know, and the folder."""
+
+
+def _told(request: Request, work: Callable[[Watch], _Outcome]) -> None:
+    """Do the work with its progress told, and tell what came of it."""
     piped = request.as_json and not sys.stdout.isatty()
     with ExitStack() as stack:
         if request.threads:
             stack.enter_context(limit(request.threads))
         watch = watch_for(quiet=request.quiet or piped)
         stack.callback(watch.close)
-        manifest, note, shown = _run(request, names, make, watch)
+        manifest, note, shown = work(watch)
     if note and not request.quiet:
         warn(note)
     if request.as_json:
@@ -91,8 +138,39 @@ def split(request: Request, names: Sequence[str], make: Make) -> None:
         say(f"The parts are in {one_line(str(shown))}.")
 
 
-def _run(request: Request, names: Sequence[str], make: Make, watch: Watch) -> tuple[dict[str, Any], str, Path]:
-    """The manifest, what a person should know, and the folder."""
+def _checked(request: Request) -> None:
+    """Refuse what can be refused before anything is computed."""
+    sound_file(request.format, request.subtype)
+    require_gain(request.gain)
+    request.folder().check([MANIFEST])
+
+
+def _written(
+    request: Request,
+    recording: Recording,
+    sounds: Mapping[str, Audio],
+    watch: Watch,
+    also: Callable[[Path], None] = lambda folder: None,
+) -> _Outcome:
+    """Write parts that are there already."""
+    file, audio, folder = sound_file(request.format, request.subtype), recording.audio, request.folder()
+    names = list(sounds)
+    paths = [f"{name}.{file.ext}" for name in names]
+    folder.check([*paths, MANIFEST])
+    file.form.refuse(paths[0], audio.sample_rate, audio.n_channels, audio.n_samples)
+    with folder:
+        gain, note = _gain(request, file, audio, lambda _: whole(sounds.values()), watch)
+        file = replace(file, gain=gain)
+        meters = _write([folder.path / path for path in paths], file, audio, whole(sounds.values()))
+        also(folder.path)
+        manifest = _manifest(request, recording, file, names, meters)
+        write_manifest(folder.path, manifest)
+        folder.commit()
+    return manifest, note, folder.shown
+
+
+def _run(request: Request, names: Sequence[str], make: Make, watch: Watch) -> _Outcome:
+    """Read the recording, and write its parts piece by piece."""
     file = sound_file(request.format, request.subtype)
     require_gain(request.gain)
     paths = [f"{name}.{file.ext}" for name in names]
