@@ -2,7 +2,8 @@
 
 A folder of DIR whose name begins with 'drums' holds mix.flac and its stems. Each is taken apart into three
 components, which are scored by SI-SDR under the best permutation, for ten seeds; beside them the mixture itself, and
-scikit-learn and librosa in the same run. For notes DIR may also hold MAPS or MDB Drums (`truth.py`).
+scikit-learn and librosa in the same run. For notes DIR may also hold MAPS or MDB Drums (`truth.py`), for stems
+MUSDB18-HQ (`tracks.py`).
 """
 
 from __future__ import annotations
@@ -16,10 +17,9 @@ import numpy as np
 
 import unweave as uw
 from page import SHARED, table
+from plainstems import librosa_notebook, scikit_learn
 from sections import Page, Source
-from unweave.decomposition import magnitudes
 from unweave.evaluate import best_permutation, si_sdr
-from unweave.factorization import Factorization
 
 PREAMBLE = """# Quality
 
@@ -72,29 +72,6 @@ def mean_score(stems: list[uw.Audio], parts: list[uw.Audio]) -> float:
 def ours(mix: uw.Audio, seed: int, **options: object) -> list[uw.Audio]:
     """Our components."""
     return list(uw.decompose(mix, 3, rng=seed, **options).components())  # type: ignore[arg-type]
-
-
-def scikit_learn(mix: uw.Audio, seed: int) -> list[uw.Audio]:
-    """scikit-learn's KL updates from a random start, 200 iterations, with our masks."""
-    from sklearn.decomposition import NMF
-
-    model = NMF(3, init="random", solver="mu", beta_loss="kullback-leibler", max_iter=200, random_state=seed)
-    V = magnitudes(mix, uw.STFT())
-    found = Factorization(model.fit_transform(V.copy()), model.components_)
-    return list(uw.Decomposition(mix, uw.STFT(), found).components())
-
-
-def librosa_notebook(mix: uw.Audio, seed: int) -> list[uw.Audio]:
-    """librosa.decompose and outer products with the phase of the mixture, as its notebooks do."""
-    import librosa
-    from sklearn.decomposition import NMF
-
-    S = librosa.stft(mix.samples[0])
-    model = NMF(3, init="random", random_state=seed)
-    bases, activations = librosa.decompose.decompose(np.abs(S), transformer=model, n_components=3)
-    phase = np.exp(1j * np.angle(S))
-    rebuilt = [librosa.istft(np.outer(bases[:, k], activations[k]) * phase, length=mix.n_samples) for k in range(3)]
-    return [uw.Audio(part, mix.sample_rate) for part in rebuilt]
 
 
 METHODS: dict[str, Callable[[uw.Audio, int], list[uw.Audio]]] = {
@@ -193,8 +170,9 @@ PAGE = Page(
         "counts": Source("How many sounds there are", "ranks", "counts"),
         "hours": Source("Learning from hours of sound", "online", "hours"),
         "notes": Source("From recordings to notes", "notes"),
+        "stems": Source("From recordings to stems", "stems"),
     },
 )
 
 if __name__ == "__main__":
-    sys.exit(PAGE.main(__doc__, data=SHARED / "data"))
+    sys.exit(PAGE.main(__doc__, data=SHARED / "data", whole=False))

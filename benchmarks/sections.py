@@ -120,7 +120,7 @@ class Page:
         asked = [name for name in known if self.sources[name].asked]
         return f"sections: {', '.join(known)}; by default all" + (f" but {', '.join(asked)}" if asked else "")
 
-    def main(self, description: str, arguments: list[str] | None = None, **more: Path) -> int:
+    def main(self, description: str, arguments: list[str] | None = None, **more: Path | bool) -> int:
         """Read the command line and measure; the exit code says whether every section went well."""
         parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
         known = self.known()
@@ -129,7 +129,12 @@ class Page:
         parser.add_argument("--no-hour", action="store_true", help="leave out what lasts 20 minutes or an hour")
         parser.add_argument("--out", type=Path, help="folder of the page (docs; with --quick: none)")
         for name, default in more.items():
-            parser.add_argument(f"--{name}", type=Path, default=default, help="folder of recordings with ground truth")
+            if isinstance(default, bool):
+                parser.add_argument(f"--{name}", action="store_true", help="all of every recording, however long")
+            else:
+                parser.add_argument(
+                    f"--{name}", type=Path, default=default, help="folder of recordings with ground truth"
+                )
         given = parser.parse_args(arguments)
         strange = [name for name in given.names if name not in known]
         if strange:

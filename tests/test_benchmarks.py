@@ -328,3 +328,90 @@ def test_the_plain_ways_find_plain_notes(scripts: Any) -> None:
     assert score_pitches(true, plain.piano_combs(audio)).recall == 1
     found = plain.drums(drum_loop(1)["mix"])
     assert {note.label for note in found} == {"kick", "snare", "hihat"}
+
+
+# ---------------------------------------------------------------- stems: two layouts, and what stands on the page
+
+
+def track_of_musdb(folder: Path, seconds: float = 1.0) -> None:
+    for name in ("mixture", "drums", "bass", "vocals", "other"):
+        tone(folder / f"{name}.wav", seconds)
+
+
+def test_tracks_in_the_layout_of_musdb_are_found_and_only_those_of_its_test_part(scripts: Any, tmp_path: Path) -> None:
+    track_of_musdb(tmp_path / "train" / "Someone - Known")
+    track_of_musdb(tmp_path / "test" / "Someone - New")
+    track_of_musdb(tmp_path / "test" / "Someone - Incomplete")
+    (tmp_path / "test" / "Someone - Incomplete" / "bass.wav").unlink()
+    for given, name in ((tmp_path, "test/Someone - New"), (tmp_path / "test", "Someone - New")):
+        (only,) = scripts("tracks").tracks(given)
+        assert (only.name, only.group, only.kind) == (name, "test", "song")
+        assert list(only.stems) == ["drums", "bass", "vocals", "other"]
+
+
+def test_a_minute_from_the_middle_of_a_track_of_musdb_is_scored_or_all_of_it(
+    scripts: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tracks = scripts("tracks")
+    assert tracks.MUSDB_SECONDS == 60
+    monkeypatch.setattr(tracks, "MUSDB_SECONDS", 0.5)
+    folder = tmp_path / "test" / "a"
+    track_of_musdb(folder)
+    ramp = np.arange(8000) / 16000
+    uw.save(folder / "mixture.wav", uw.Audio(ramp, 8000), subtype="FLOAT")
+    uw.save(folder / "drums.wav", uw.Audio(0.1 * (ramp < 0.1), 8000), subtype="FLOAT")  # not in the middle
+    (part,), (whole,) = tracks.tracks(tmp_path), tracks.tracks(tmp_path, whole=True)
+    mix, true = part.load()
+    np.testing.assert_allclose(mix.samples[0], ramp[2000:6000], atol=1e-6)
+    assert {name: sound.n_samples for name, sound in true.items()} == dict.fromkeys(("bass", "vocals", "other"), 4000)
+    assert whole.load()[0].n_samples == 8000
+
+
+def test_tracks_in_our_layout_are_found_with_or_without_meta(scripts: Any, tmp_path: Path) -> None:
+    our_layout(tmp_path / "piano_0", "piano")  # no stems
+    our_layout(tmp_path / "drums_1")
+    tone(tmp_path / "drums_1" / "snare.wav")
+    for name in ("mix", "vocals", "drums"):
+        tone(tmp_path / "song_0" / f"{name}.flac")
+    found = scripts("tracks").tracks(tmp_path)
+    assert [(each.name, each.kind, list(each.stems)) for each in found] == [
+        ("drums_1", "drums", ["kick", "snare"]),
+        ("song_0", "song", ["drums", "vocals"]),
+    ]
+
+
+def test_what_was_played_with_sounds_that_ours_learned_from_is_told_apart(scripts: Any, tmp_path: Path) -> None:
+    for number, told in enumerate(({"kit": ["fluid", 0]}, {"sf": "muse", "kit": ["tim", 0]}, {"kit": ["tim", 0]}, {})):
+        for name in ("mix", "kick", "snare"):
+            tone(tmp_path / f"drums_{number}" / f"{name}.wav")
+        lines(tmp_path / f"drums_{number}" / "meta.json", json.dumps(told))
+    assert [each.heard for each in scripts("tracks").tracks(tmp_path)] == [True, True, False, False]
+
+
+def test_stems_stand_on_the_page_beside_the_plain_ways(
+    scripts: Any, loop_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stems = scripts("stems")
+    true = drum_loop(2, tempo=120)
+    monkeypatch.setattr(stems, "ours", lambda mix, kind: {"kick": true["kick"], "snare": true["mix"]})
+    monkeypatch.setattr(stems, "ours_by_example", lambda mix, examples: dict.fromkeys(examples, mix))
+    monkeypatch.setattr(stems, "QUICK", 60.0)
+    page, figure = stems.stems(loop_folder, quick=True)
+    row = next(line for line in page.splitlines() if line.startswith("| drums_1 | "))
+    kick, snare, hihat, mixture = map(float, row.split(" | ")[2:6])
+    assert kick > 60
+    assert -30 < snare < 0
+    assert hihat == -30  # none was found
+    assert -30 < mixture < 0
+    ways = {line.split(" | ")[0].strip("| "): float(line.split(" | ")[-1].strip("| ")) for line in ways_of(page)}
+    assert ways["ratio mask, powers (o)"] > ways["scikit-learn (p)"] > ways["mixture"]
+    assert "Skipped: there were no recordings of songs with stems." in page
+    assert "Above blind: " in page
+    assert "†" not in page
+    figure.draw_without_rendering()
+
+
+def ways_of(page: str) -> list[str]:
+    """Rows of the table by way."""
+    _, _, rows = page.partition("| way | ")
+    return [line for line in rows.split("\n\n")[0].splitlines()[2:] if "not installed" not in line and "–" not in line]
