@@ -1,6 +1,10 @@
 """Pianos to learn from: programs of sound fonts, folders of recorded notes, and struck strings by formula.
 
-Each is a function from a `Performance` to one channel at `pieces.RATE`.
+Each is a function from a `Performance` to one channel at `pieces.RATE`. What differs from take to take (reverberation,
+tuning) is drawn from a generator; without one the instrument is played as it is.
+
+In all of them a note's attack lies one or two milliseconds after its onset, as in most recordings with known notes:
+what fluidsynth makes is not cut, and recorded notes begin two milliseconds before they are heard.
 """
 
 from __future__ import annotations
@@ -16,10 +20,10 @@ from render import render
 
 from unweave.audio import Audio, load, resample
 
-__all__ = ["Player", "folder_player", "font_player", "string_player"]
+__all__ = ["Player", "folder_player", "font_player", "noise_player", "string_player"]
 
 Floats = NDArray[np.float64]
-Player = Callable[[Performance, float, np.random.Generator], Floats]
+Player = Callable[[Performance, float, np.random.Generator | None], Floats]
 _NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 
 
@@ -31,10 +35,13 @@ def _mono(audio: Audio, rate: float = RATE) -> Floats:
 def font_player(font: str, program: int) -> Player:
     """A program of a sound font, with some of the synthesizer's reverberation."""
 
-    def play(performance: Performance, seconds: float, rng: np.random.Generator) -> Floats:
+    def play(performance: Performance, seconds: float, rng: np.random.Generator | None) -> Floats:
         pedal = [(at, 64, value) for span in performance.pedal for at, value in zip(span, (127, 0), strict=True)]
-        reverb = float(rng.choice([0.2, 0.2, 0.0, 0.4]))
-        return _mono(render(performance.notes, font, program=program, seconds=seconds, reverb=reverb, controls=pedal))
+        reverb = 0.0 if rng is None else float(rng.choice([0.2, 0.2, 0.0, 0.4]))
+        sound = render(
+            performance.notes, font, program=program, seconds=seconds, reverb=reverb, controls=pedal, late=0.0
+        )
+        return _mono(sound)
 
     return play
 
@@ -51,17 +58,20 @@ def folder_player(folders: Sequence[str], layers: Sequence[int], velocities: Seq
         early = loud[: sound.sample_rate // 4]
         begin = max(0, int(np.argmax(loud > 0.08 * early.max())) - int(0.002 * sound.sample_rate))
         faster = Audio(sound.samples[:, begin:], sound.sample_rate * 2 ** ((pitch - root) / 12))
-        return _mono(faster)
+        return _mono(faster).astype(np.float32)
 
-    def play(performance: Performance, seconds: float, rng: np.random.Generator) -> Floats:
+    def play(performance: Performance, seconds: float, rng: np.random.Generator | None) -> Floats:
         out = np.zeros(int((seconds + 10) * RATE))
-        cents = rng.normal(0, rng.uniform(0, 4), 128) if rng.random() < 0.5 else np.zeros(128)
+        cents = np.zeros(128)
+        if rng is not None and rng.random() < 0.5:
+            cents = rng.normal(0, rng.uniform(0, 4), 128)
         for onset, offset, pitch, force in performance.notes:
-            sound = _struck(sample, pitch, force, velocities)
+            length = performance.sounding(offset) - onset
+            fade = 0.05 + 0.08 * max(0.0, (55 - pitch) / 34)
+            sound = _damped(_struck(sample, pitch, force, velocities), length, fade, pitch)
             if cents[pitch]:
                 sound = _mono(Audio(sound, RATE * 2 ** (cents[pitch] / 1200)))
-            end = performance.sounding(offset)
-            _add(out, _damped(sound, end - onset, 0.05 + 0.08 * max(0.0, (55 - pitch) / 34), pitch), onset)
+            _add(out, sound, onset)
         return out[: int(seconds * RATE)]
 
     return play
@@ -92,8 +102,22 @@ def _add(out: Floats, sound: Floats, onset: float) -> None:
     out[begin : begin + sound.size] += sound
 
 
-def string_player(performance: Performance, seconds: float, rng: np.random.Generator) -> Floats:
+def noise_player(performance: Performance, seconds: float, rng: np.random.Generator | None) -> Floats:
+    """Noise that swells or comes in bursts, dull or bright: nothing in it is a note."""
+    from scipy.signal import lfilter
+
+    rng = rng or np.random.default_rng(0)
+    n_samples = int(seconds * RATE)
+    swell = 1 + 0.9 * np.sin(np.arange(n_samples) / RATE * rng.uniform(0.5, 9))
+    sound = lfilter([1], [1, -rng.choice([0, 0.9, 0.97])], rng.standard_normal(n_samples) * swell)
+    if rng.random() < 0.5:
+        sound = sound * np.repeat(rng.exponential(1, int(8 * seconds) + 1), RATE // 8 + 1)[:n_samples] ** 2
+    return np.asarray(sound)
+
+
+def string_player(performance: Performance, seconds: float, rng: np.random.Generator | None) -> Floats:
     """An instrument of stiff strings that is another one each time: timbres that no library has."""
+    rng = rng or np.random.default_rng(0)
     out = np.zeros(int((seconds + 3) * RATE))
     strings = _Strings(rng)
     for onset, offset, pitch, force in performance.notes:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["RATE", "Performance", "perform", "recorded", "written"]
+__all__ = ["RATE", "Performance", "alone", "perform", "recorded", "within", "written"]
 
 RATE = 22050
 Piece = list[tuple[float, float, int]]
@@ -149,6 +149,42 @@ def _one_key_at_a_time(
         last[pitch] = len(kept)
         kept.append((onset, offset, pitch, force))
     return [(onset, max(min(offset, seconds), onset + 0.03), *rest) for onset, offset, *rest in kept]
+
+
+def within(
+    notes: list[tuple[float, float, int, int]], lowest: int, highest: int
+) -> list[tuple[float, float, int, int]]:
+    """The notes moved by octaves into a range; of a pitch that is there twice within 0.1 s, one."""
+    kept: list[tuple[float, float, int, int]] = []
+    moved = [
+        (on, max(off, on + 0.08), lowest + (pitch - lowest) % 12 if pitch < lowest else _below(pitch, highest), force)
+        for on, off, pitch, force in notes
+    ]
+    for note in sorted(moved, key=lambda each: (each[2], each[0])):
+        if kept and kept[-1][2] == note[2]:
+            other = kept[-1]
+            if note[0] - other[0] < 0.1:
+                continue
+            kept[-1] = (other[0], min(other[1], note[0] - 0.02), *other[2:])
+        kept.append(note)
+    return sorted(kept)
+
+
+def _below(pitch: int, highest: int) -> int:
+    return pitch if pitch <= highest else highest - (highest - pitch) % 12
+
+
+def alone(notes: list[tuple[float, float, int, int]]) -> list[tuple[float, float, int, int]]:
+    """The uppermost notes, one at a time, none shorter than 90 ms."""
+    kept: list[tuple[float, float, int, int]] = []
+    for note in sorted(notes, key=lambda each: (each[0], -each[2])):
+        if kept:
+            other = kept[-1]
+            if note[0] - other[0] < 0.09:
+                continue
+            kept[-1] = (other[0], min(other[1], note[0]), *other[2:])
+        kept.append(note)
+    return kept
 
 
 def _pedal(rng: np.random.Generator, seconds: float) -> list[tuple[float, float]]:

@@ -2,8 +2,8 @@
 
     notes ─mido→ a MIDI file ─fluidsynth→ wav ─load→ Audio
 
-fluidsynth must be installed. Its player begins two milliseconds late; these are cut off here, so that a note sounds
-where it is written.
+fluidsynth must be installed. Its player begins two milliseconds late; these are cut off here unless ``late`` says
+otherwise, so that a note sounds where it is written.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ def render(
     sample_rate: int = 44100,
     reverb: float = 0.0,
     controls: Iterable[tuple[float, int, int]] = (),
+    late: float = _LATE,
 ) -> Audio:
     """Play notes with one program of a font.
 
@@ -51,6 +52,8 @@ def render(
     reverb : float, 0 to 1
         How much of the sound goes to fluidsynth's reverberator.
     controls : (seconds, controller, value), such as (1.0, 64, 127) for the pedal
+    late : float, seconds
+        How much is cut off at the begin.
 
     Returns
     -------
@@ -73,13 +76,15 @@ def render(
             "0.5",
             "-O",
             "float",
+            "-o",
+            "synth.dynamic-sample-loading=1",
         ]
         command += ["-T", "wav", "-C", "0", "-R", "1" if reverb else "0", str(font), f"{folder}/a.mid"]
         subprocess.run(command, check=True, capture_output=True)
         sound = load(f"{folder}/a.wav")
     n_samples = round(seconds * sample_rate)
     samples = np.zeros((sound.n_channels, n_samples), np.float32)
-    played = sound.samples[:, round(_LATE * sample_rate) :][:, :n_samples]
+    played = sound.samples[:, round(late * sample_rate) :][:, :n_samples]
     samples[:, : played.shape[1]] = played
     return Audio(samples, sample_rate)
 

@@ -30,6 +30,10 @@ COUNTS = {
     "beach": 4,
 }
 FEWEST = 40
+"""Notes."""
+
+LARGEST = 60_000
+"""Bytes of a packed score; those of the longest movements take minutes to read."""
 
 
 def notes_of(path: str) -> list[tuple[float, float, int]]:
@@ -53,8 +57,9 @@ def main(target: str) -> None:
     random.seed(0)
     scores = {}
     for composer, count in COUNTS.items():
-        paths = [str(path) for path in corpus.getComposer(composer) if not str(path).endswith((".abc", ".txt"))]
+        paths = [path for path in map(str, corpus.getComposer(composer)) if not path.endswith((".abc", ".txt", "ntxt"))]
         random.shuffle(paths)
+        paths = [path for path in paths if not path.endswith(".mxl") or Path(path).stat().st_size < LARGEST]
         for path in paths[:count]:
             notes = notes_of(path)
             if len(notes) >= FEWEST:
