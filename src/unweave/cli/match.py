@@ -156,9 +156,7 @@ def _heard(audio: Audio, hearer: NMFMatch) -> Matrix:
 
 
 def _picked(audio: Audio, hearer: NMFMatch, picks: dict[str, Any]) -> list[Onset]:
-    picker = OnsetPicker(
-        hearer.labels, hearer.frame_rate, lead=lead_of(hearer.stft, audio.sample_rate), **picks
-    )
+    picker = OnsetPicker(hearer.labels, hearer.frame_rate, lead=lead_of(hearer.stft, audio.sample_rate), **picks)
     found = [*picker.process(_heard(audio, hearer)), *picker.flush()]
     return sorted(found, key=lambda onset: (onset.time, hearer.labels.index(onset.label)))
 
