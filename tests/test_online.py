@@ -10,6 +10,7 @@ from tests.problems import CASES
 from unweave.decomposition import magnitudes
 from unweave.divergence import beta_divergence
 from unweave.online import OnlineNMF, learn
+from unweave.rules import Multiplicative
 from unweave.threads import limit
 
 SOME_BETAS = [-1.0, 0.0, 1.0, 1.5, 2.0]
@@ -276,6 +277,9 @@ def test_what_does_not_fit_a_stream_is_refused_in_a_sentence(V) -> None:
 
 def test_on_drums_both_find_what_the_batch_finds(shared: Path) -> None:
     drums = magnitudes(uw.load(shared / "data" / "drums_3" / "mix.flac"), uw.STFT())
-    whole = uw.nmf(drums, 3, restarts=4).bases
-    assert likeness(learn(blocks_of(drums, 100), 3, max_iter=30).bases, whole) >= 0.99
-    assert likeness(streamed(drums, 3).bases, whole) >= 0.98
+    # The valley is flat: the default rule goes on along it, where plain updates stop at the level that is learned here.
+    plain, deep = (uw.nmf(drums, 3, restarts=4, rule=rule) for rule in (Multiplicative(), None))
+    learned = learn(blocks_of(drums, 100), 3, max_iter=30)
+    assert likeness(learned.bases, plain.bases) >= 0.99
+    assert likeness(streamed(drums, 3).bases, plain.bases) >= 0.98
+    assert learned.divergences[-1] <= 1.0002 * deep.divergences[-1]

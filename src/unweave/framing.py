@@ -42,6 +42,9 @@ WINDOWS: dict[str, tuple[float, ...]] = {
 _COVERED = 1e-4
 """Least share of the greatest summed squared window that a sample needs so that float32 gives it back."""
 
+_DENSE = 6e-4
+"""The same where it holds for every sample between two frames, and not for a few at the end."""
+
 
 @dataclass(frozen=True, slots=True)
 class STFT:
@@ -112,7 +115,7 @@ class STFT:
                 f"hop_length={self.hop_length} is longer than win_length={self.win_length}: "
                 "samples between windows would be lost, and the sound could not be rebuilt."
             )
-        if _least_coverage(self.window, self.win_length, self.hop_length) < _COVERED:
+        if _least_coverage(self.window, self.win_length, self.hop_length) < _DENSE:
             raise InvalidInput(
                 f"hop_length={self.hop_length} leaves samples where the {self.window} window of "
                 f"win_length={self.win_length} is next to zero, and the sound could not be rebuilt: "
