@@ -27,7 +27,7 @@ from types import MappingProxyType
 from typing import Literal, get_args
 
 import numpy as np
-import scipy.fft
+import scipy
 from numpy.typing import NDArray
 
 from unweave.audio import Audio

@@ -11,7 +11,7 @@ when it meets their end.
 from __future__ import annotations
 
 import numpy as np
-import scipy.fft
+import scipy
 from numpy.typing import NDArray
 
 from unweave.arrays import Complex, Samples

@@ -26,7 +26,7 @@ from os import PathLike
 from typing import Any
 
 import numpy as np
-import scipy.fft
+import scipy
 from numpy.typing import NDArray
 
 from unweave.audio import Audio

@@ -7,6 +7,8 @@
                                       have names such as 'C#4', as tones                       `unweave.notestream`
     transcribe(anything, n_components=12)    components, named by what they are                `unweave.blind`
 
+Each kind is loaded when it is asked for, so that `import unweave` stays quick.
+
 Conventions: times in seconds, pitches as MIDI numbers, velocities from 0 to 1; see `unweave.notes`.
 """
 
@@ -19,15 +21,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from unweave.audio import Audio, as_audio, resample
-from unweave.blind import transcribe_components
 from unweave.dictionary import Dictionary
-from unweave.drums import transcribe_drums, transcribe_kit
 from unweave.errors import InvalidInput
 from unweave.notenames import pitch_named
 from unweave.notepicking import threshold_of
 from unweave.notes import Note
-from unweave.notestream import notes_by
-from unweave.pitched import transcribe_piano, transcribe_pitched
 
 __all__ = ["KINDS", "Kind", "transcribe"]
 
@@ -105,13 +103,19 @@ def transcribe(
         return _known(sound, kind, **struck)
     if kind == "drums":
         _refuse(kind, asked)
+        from unweave.drums import transcribe_drums
+
         return transcribe_drums(sound, **struck)
     if kind == "blind":
         _refuse(kind, {"lowest": lowest, "highest": highest})
+        from unweave.blind import transcribe_components
+
         return transcribe_components(sound, _N_COMPONENTS if n_components is None else n_components, rng=rng, **struck)
     if kind in ("piano", "pitched"):
         _refuse(kind, {"n_components": n_components, "rng": rng})
         limits = {name: asked[name] for name in ("lowest", "highest") if asked[name] is not None}
+        from unweave.pitched import transcribe_piano, transcribe_pitched
+
         hear = transcribe_piano if kind == "piano" else transcribe_pitched
         return hear(sound, **struck, **limits)
     raise InvalidInput(
@@ -132,6 +136,9 @@ def _known(
 ) -> tuple[Note, ...]:
     """The notes of taught sounds: tones where all labels are names of pitches, strokes where they are not."""
     options: dict[str, Any] = {"sensitivity": sensitivity} | ({} if shortest is None else {"shortest": shortest})
+    from unweave.drums import transcribe_kit
+    from unweave.notestream import notes_by
+
     if any(pitch_named(label) is None for label in dictionary.labels):
         return transcribe_kit(sound, dictionary, **options)
     return notes_by(resample(sound, dictionary.sample_rate), dictionary, **options)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import scipy.fft
+import scipy
 from numpy.typing import NDArray
 
 from unweave.arrays import Matrix, Samples
