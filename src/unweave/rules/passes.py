@@ -9,6 +9,9 @@ says (`Pace`, which is what `unweave.rules.extrapolated` does):
 
     H ← H q^carry r^power,     r taken at H q^ahead,     q = H / H_before, between ½ and 2
 
+Logarithms of q, the drift, are kept from one iteration to the next: they are carry times the drift before and power
+times log r, whichever way H went.
+
 Where entries of V have weights, both numerator and denominator have them: an entry of weight zero says nothing.
 Penalties add their terms to both (`unweave.rules.pressure`).
 """
@@ -24,7 +27,7 @@ from unweave.arrays import LINE, Mask, Matrix, roomy_like, whole_rows
 from unweave.divergence import EUCLIDEAN, ITAKURA_SAITO, KULLBACK_LEIBLER, monotone_exponent
 from unweave.rules.pressure import Pressure
 from unweave.rules.problem import Factors, Problem
-from unweave.rules.products import Products
+from unweave.rules.products import Products, floored
 from unweave.threads import n_threads, spread
 
 __all__ = ["STILL", "MultiplicativePass", "Pace"]
@@ -39,8 +42,8 @@ _SUMMED = 128
 _WORTH_THREADS = 2**18
 """Numbers to be summed from which on the start of a second thread costs less than it saves."""
 
-_LEAST, _MOST = 0.5, 2.0
-"""Bounds of q: what fell silent within an iteration is not to be thrown into nothing."""
+_MOST = float(np.log(2))
+"""The most that a drift is, either way: what fell silent within an iteration is not to be thrown into nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ class _Workspace:
         self.power = np.zeros((block, room) if problem.beta != KULLBACK_LEIBLER else (0, 0), dtype)  # Ŷ^(β-1)
         self.ratio = np.empty((block, count), dtype)
         self.denominator = np.empty((block, count), dtype)
-        self.products = Products(bins, count, dtype, block)
+        self.products = Products(bins, count, dtype, block, problem.epsilon)
 
 
 def _workspaces(problem: Problem, block: int) -> list[_Workspace]:
@@ -85,12 +88,15 @@ class MultiplicativePass:
         self.problem, self.factors = problem, factors
         self.rows = whole_rows(problem.frames)
         self.weight_rows = None if problem.weights is None else whole_rows(problem.weights)
-        self.origin = factors.bases  # where the bases' step leaves from
-        # The factors one iteration ago, for rules that extrapolate.
-        self.before = factors.copy() if remember else None
-        # What is multiplied into a step beside its ratio, and where the bases' step leaves from.
-        self.carry = factors.copy() if remember else None
+        # Where a step of the bases leaves from, and bases with the ε below them: of that point, and as they are.
         self.point = roomy_like(factors.bases)
+        self.floored_point, self.floored_bases = (
+            whole_rows(roomy_like(factors.bases, len(factors.bases) + 1)) for _ in range(2)
+        )
+        self.floored_origin = self.floored_bases
+        # For rules that extrapolate: log q, and what of it a step has gone ahead.
+        self.drift = factors.zeros() if remember else None
+        self.lead = factors.zeros() if remember else None
         self.pace = self.bases_pace = STILL
         self.bases_sum: Matrix = factors.bases[:, 0]
         self.bases_total: Matrix = factors.bases[:, 0]
@@ -141,18 +147,19 @@ class MultiplicativePass:
 
     def _aim(self, pace: Pace) -> None:
         """Find the point that the next step of the bases leaves from."""
-        self.bases_pace, self.origin = pace, self.factors.bases
-        if self.before is None or self.carry is None or pace is STILL:
+        self.bases_pace, self.floored_origin = pace, self.floored_bases
+        if self.drift is None or self.lead is None or pace is STILL:
             return
-        self.origin = self.point
         self.point[...] = self.factors.bases
-        _go_ahead(self.point, self.before.bases, self.carry.bases, pace)
+        _go_ahead(self.point, self.drift.bases, self.lead.bases, pace)
+        self.floored_origin = floored(self.point, self.problem.epsilon, self.floored_point)
 
     def _pass(self, pace: Pace | None) -> None:
         """Go over V once: move the activations (unless ``pace`` is None) and sum up what the bases need."""
         bases = self.factors.bases
         self.moves = pace is not None and bool(self.problem.learn_activations.any())
         self.pace = pace or STILL
+        floored(bases, self.problem.epsilon, self.floored_bases)
         total = bases.sum(axis=1, dtype=np.float64)
         # Where a basis is zero nothing is known of its activation: it stays as it is.
         self.fixed = ~self.problem.learn_activations | (total <= 0)
@@ -177,14 +184,10 @@ class MultiplicativePass:
 
     def _go_ahead(self, portion: int, worker: int) -> None:
         """Move the activations of a portion to their extrapolated point."""
-        if self.before is None or self.carry is None:
+        if self.drift is None or self.lead is None or self.pace is STILL:
             return
-        whole = self._frames(portion)
-        now, before = self.factors.activations[whole], self.before.activations[whole]
-        if self.pace is STILL:
-            before[...] = now
-        else:
-            _go_ahead(now, before, self.carry.activations[whole], self.pace)
+        now, drift, lead = (each.activations[self._frames(portion)] for each in (self.factors, self.drift, self.lead))
+        _go_ahead(now, drift, lead, self.pace)
 
     def _frames(self, portion: int) -> slice:
         blocks = self.portions[portion]
@@ -206,7 +209,7 @@ class MultiplicativePass:
         """Move the activations of one block of frames."""
         H = self.factors.activations[block]
         size = H.shape[0]
-        target, power = self._model(block, self.factors.bases, space)
+        target, power = self._model(block, self.floored_bases, space)
         ratio = space.products.compress(target, self.bases_back, space.ratio[:size])
         if self.problem.beta == KULLBACK_LEIBLER and self.problem.narrow and self.pressure is None:
             ratio *= self.bases_sum  # one over the sum: see `_pass`
@@ -216,10 +219,10 @@ class MultiplicativePass:
                 _divide(ratio, denominator, self.gamma)
             else:
                 self.pressure.at(block).step(ratio, denominator, H, self.problem.beta)
-        if self.carry is not None and self.pace is not STILL:
-            _go_on(ratio, self.carry.activations[block], self.pace)
         if self.any_fixed:
             ratio[:, self.fixed] = 1
+        if self.drift is not None and self.lead is not None and self.pace is not STILL:
+            _go_on(ratio, self.drift.activations[block], self.lead.activations[block], self.pace)
         H *= ratio
 
     def _denominator(self, H: Matrix, power: Matrix, space: _Workspace) -> Matrix:
@@ -236,7 +239,7 @@ class MultiplicativePass:
         """Take the share of one block in what the bases need for their next step."""
         H = self.factors.activations[block]
         first = block == self.portions[portion][0]
-        target, power = self._model(block, self.origin, space)
+        target, power = self._model(block, self.floored_origin, space)
         sums = [(self.numerators, target)]
         if self.denominators.size:
             sums.append((self.denominators, power))
@@ -251,7 +254,7 @@ class MultiplicativePass:
             return self.rows[block], power
         space.products.expand(self.factors.activations[block], W, target)
         if beta != KULLBACK_LEIBLER:  # in the room behind the rows a model of 0 would overflow
-            target[:, self.origin.shape[1] :] = self.problem.level
+            target[:, self.factors.bases.shape[1] :] = self.problem.level
         self._shares(self.rows[block], target, power)
         if self.weight_rows is None:
             return target, power
@@ -269,7 +272,6 @@ class MultiplicativePass:
             power[...] = model
             model[...] = V
             return
-        model += self.problem.epsilon
         if beta == KULLBACK_LEIBLER:
             np.divide(V, model, out=model)
             return
@@ -283,11 +285,8 @@ class MultiplicativePass:
 
     def _move_bases(self) -> None:
         H, W = self.factors.activations, self.factors.bases
-        if self.before is not None:
-            if self.bases_pace is STILL:
-                self.before.bases[...] = W
-            else:
-                W[...] = self.origin
+        if self.bases_pace is not STILL:
+            W[...] = self.point
         ratio: Matrix = _summed(self.numerators)
         denominator: NDArray[np.float64]
         if not self.problem.narrow:
@@ -300,14 +299,27 @@ class MultiplicativePass:
             _divide(ratio, denominator, self.gamma)
         else:
             self.pressures.on_bases(W, H).step(ratio, denominator.copy(), W.astype(np.float64), self.problem.beta)
-        if self.carry is not None and self.bases_pace is not STILL:
-            ratio = ratio.astype(W.dtype)
-            _go_on(ratio, self.carry.bases, self.bases_pace)
         ratio[~self.problem.learn_bases] = 1
+        if self.drift is not None and self.lead is not None and self.bases_pace is not STILL:
+            ratio = ratio.astype(W.dtype)
+            _go_on(ratio, self.drift.bases, self.lead.bases, self.bases_pace)
         np.multiply(W, ratio, out=W, casting="same_kind")
         if self.problem.anchor is not None:
-            self.problem.anchor.hold(W, self.iteration)
+            self._hold()
         _flush(W.T, self.vanished, self.problem.learn_bases)
+
+    def _hold(self) -> None:
+        """Pull bases that are let go slowly back to what was given; what they were pulled is no drift of theirs."""
+        anchor, W = self.problem.anchor, self.factors.bases
+        if anchor is None:
+            return
+        free = W.copy()
+        anchor.hold(W, self.iteration)
+        if self.drift is not None:
+            tiny = np.finfo(W.dtype).tiny  # makes 0 / 0 one
+            drift = self.drift.bases
+            drift += np.log((W + tiny) / (free + tiny))
+            np.clip(drift, -_MOST, _MOST, out=drift)
 
 
 def _divide(numerator: Matrix, denominator: Matrix, gamma: float) -> None:
@@ -328,31 +340,29 @@ def _flush(factor: Matrix, vanished: float, learn: Mask) -> None:
     factor[gone] = 0
 
 
-def _go_ahead(now: Matrix, before: Matrix, carry: Matrix, pace: Pace) -> None:
-    """Move ``now`` to q^ahead times it, put log q^(carry - ahead) into ``carry``, and where it was into ``before``."""
-    tiny = np.finfo(now.dtype).tiny  # makes 0 / 0 one
-    np.add(before, tiny, out=carry)
-    with np.errstate(over="ignore"):
-        np.divide(now + tiny, carry, out=carry)
-    np.clip(carry, _LEAST, _MOST, out=carry)
-    np.log(carry, out=carry)
-    before[...] = now
-    ahead = pace.ahead * carry
-    now *= np.exp(ahead, out=ahead)
-    carry *= pace.carry - pace.ahead
+def _go_ahead(now: Matrix, drift: Matrix, lead: Matrix, pace: Pace) -> None:
+    """Move ``now`` to q^ahead times it, and put log q^ahead into ``lead``; log q is the ``drift``."""
+    np.multiply(drift, pace.ahead, out=lead)
+    now *= np.exp(lead)
 
 
-def _go_on(ratio: Matrix, carry: Matrix, pace: Pace) -> None:
-    """Make the ratio of a plain step that of this pace, in place; ``carry`` is what `_go_ahead` found."""
+def _go_on(ratio: Matrix, drift: Matrix, lead: Matrix, pace: Pace) -> None:
+    """Make the ratio of a plain step that of this pace, and find the new drift; both in place."""
     with np.errstate(divide="ignore"):
         np.log(ratio, out=ratio)
     ratio *= pace.power
-    ratio += carry
+    drift *= pace.carry - pace.ahead
+    ratio += drift
+    np.add(ratio, lead, out=drift)
+    np.minimum(drift, _MOST, out=drift)
+    np.maximum(drift, -_MOST, out=drift)
     np.exp(ratio, out=ratio)
 
 
 def _summed(parts: Matrix) -> NDArray[np.float64]:
     """The sum over portions, in their order, in float64."""
+    if len(parts) == 1:
+        return parts[0].astype(np.float64)
     total: NDArray[np.float64] = np.empty(parts.shape[1:])
     columns = [slice(start, start + _SUMMED) for start in range(0, parts.shape[2], _SUMMED)]
 

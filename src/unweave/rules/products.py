@@ -3,8 +3,9 @@
 A block of frames is some hundred rows of a thousand bins, and a factor has a handful of components: products that are
 long and thin. OpenBLAS has a kernel of its own for products of up to a million multiplications, which wastes no time on
 packing them, and is twice as fast on such shapes. So a block is handed to it in short pieces, all of them in one call:
-the pieces are a third axis, along which `numpy.matmul` goes by itself. Where factors are wide the usual kernel is the
-better one, and gets the block as a whole. See docs/decisions/0011.
+the pieces are a third axis, along which `numpy.matmul` goes by itself. The ε below every model comes with the product
+there: as one basis more, which always sounds. Where factors are wide the usual kernel is the better one, and gets the
+block as a whole. See docs/decisions/0011.
 """
 
 from __future__ import annotations
@@ -13,16 +14,24 @@ import numpy as np
 
 from unweave.arrays import LINE, Matrix
 
-__all__ = ["Products", "piece_frames"]
+__all__ = ["Products", "floored", "piece_frames"]
 
 _SMALL_PRODUCT = 0.95e6
 _SHORTEST, _LONGEST = 40, 256
 
 
 def piece_frames(n_bins: int, n_components: int) -> int:
-    """Frames of a piece whose products are small; 0 where pieces would be so short that they do not pay."""
-    small = int(_SMALL_PRODUCT / (n_bins * n_components)) // 8 * 8
+    """Most frames of a piece whose products, with ε, are small; 0 where pieces would be too short to pay."""
+    small = int(_SMALL_PRODUCT / (n_bins * (n_components + 1))) // 8 * 8
     return min(small, _LONGEST) if small >= _SHORTEST else 0
+
+
+def floored(bases: Matrix, epsilon: float, out: Matrix) -> Matrix:
+    """Put bases ``(components, bins)`` into ``out``, and ε below them as a basis more; its rows are whole ones."""
+    count, n_bins = bases.shape
+    out[:count, :n_bins] = bases
+    out[count] = epsilon
+    return out
 
 
 class Products:
@@ -36,41 +45,49 @@ class Products:
     dtype : numpy.dtype
     longest : int
         Most frames of a block.
+    epsilon : float
+        What is below every model.
     """
 
-    def __init__(self, n_bins: int, n_components: int, dtype: np.dtype[np.floating], longest: int) -> None:
-        self.n_bins = n_bins
+    def __init__(
+        self, n_bins: int, n_components: int, dtype: np.dtype[np.floating], longest: int, epsilon: float
+    ) -> None:
+        self.n_bins, self.epsilon = n_bins, epsilon
         self.piece = piece_frames(n_bins, n_components)
-        count = longest // self.piece + 1 if self.piece else 1
+        count = -(-longest // self.piece) + 1 if self.piece else 1
         self.shares = np.zeros((count, n_components, -(-n_bins // LINE) * LINE), dtype)[:, :, :n_bins]
+        self.sounding = np.ones((longest if self.piece else 0, n_components + 1), dtype)
 
-    def expand(self, activations: Matrix, bases: Matrix, rows: Matrix) -> None:
-        """Put activations · bases into the rows."""
-        whole = self._whole(len(rows))
+    def expand(self, activations: Matrix, floored: Matrix, rows: Matrix) -> None:
+        """Put activations · bases + ε into the rows; of the bases and ε in one, see `floored`."""
+        whole, piece = self._cut(len(rows))
         if whole:
-            np.matmul(self._pieces(activations[:whole]), bases, out=self._pieces(rows[:whole])[:, :, : self.n_bins])
+            sounding = self.sounding[:whole]
+            sounding[:, :-1] = activations[:whole]
+            np.matmul(_pieces(sounding, piece), floored, out=_pieces(rows[:whole], piece))
         if whole < len(rows):
-            np.matmul(activations[whole:], bases, out=rows[whole:, : self.n_bins])
+            np.matmul(activations[whole:], floored[:-1, : self.n_bins], out=rows[whole:, : self.n_bins])
+            rows[whole:] += self.epsilon
 
     def compress(self, rows: Matrix, back: Matrix, out: Matrix) -> Matrix:
         """Put rows · back ``(frames, components)`` into ``out``; ``back`` is basesᵀ ``(bins, components)``."""
-        whole = self._whole(len(rows))
+        whole, piece = self._cut(len(rows))
         if whole:
-            np.matmul(self._pieces(rows[:whole])[:, :, : self.n_bins], back, out=self._pieces(out[:whole]))
+            np.matmul(_pieces(rows[:whole], piece)[:, :, : self.n_bins], back, out=_pieces(out[:whole], piece))
         if whole < len(rows):
             np.matmul(rows[whole:, : self.n_bins], back, out=out[whole:])
         return out
 
     def gather(self, activations: Matrix, rows: Matrix, total: Matrix, *, first: bool) -> None:
         """Add activationsᵀ · rows ``(components, bins)`` to ``total``, or put it there if it is the ``first``."""
-        if first and not self.piece:
+        whole, piece = self._cut(len(rows))
+        if first and not whole:
             np.matmul(activations.T, rows[:, : self.n_bins], out=total)
             return
-        whole, shares = self._whole(len(rows)), self.shares
-        count = whole // self.piece if whole else 0
+        shares, count = self.shares, whole // piece if whole else 0
         if whole:
-            pieces = self._pieces(activations[:whole]).transpose(0, 2, 1)
-            np.matmul(pieces, self._pieces(rows[:whole])[:, :, : self.n_bins], out=shares[:count])
+            pieces = _pieces(activations[:whole], piece).transpose(0, 2, 1)
+            np.matmul(pieces, _pieces(rows[:whole], piece)[:, :, : self.n_bins], out=shares[:count])
         if whole < len(rows):
             np.matmul(activations[whole:].T, rows[whole:, : self.n_bins], out=shares[count])
             count += 1
@@ -79,9 +96,14 @@ class Products:
         for share in shares[int(first) : count]:
             total += share
 
-    def _whole(self, n_frames: int) -> int:
-        """How many frames make whole pieces."""
-        return n_frames // self.piece * self.piece if self.piece else 0
+    def _cut(self, n_frames: int) -> tuple[int, int]:
+        """How many frames make whole pieces of one length, and that length: all but a few, or none."""
+        if not self.piece or not n_frames:
+            return 0, 0
+        count = -(-n_frames // self.piece)
+        piece = n_frames // count
+        return count * piece, piece
 
-    def _pieces(self, rows: Matrix) -> Matrix:
-        return rows.reshape(-1, self.piece, rows.shape[1])
+
+def _pieces(rows: Matrix, piece: int) -> Matrix:
+    return rows.reshape(-1, piece, rows.shape[1])
