@@ -57,7 +57,8 @@ fewer of them are needed. torchnmf looks at the divergence every ten iterations,
 An iteration has four products, 8 · bins · frames · components floating-point operations: the model twice (for the
 step of the activations, and after it for the step of the bases), and one product for each numerator. Only these are
 counted, not the divisions. The rate is held against that of a product of two {size} × {size} float32 matrices with
-all threads ({rate:.0f} GFLOP/s), taken in turn with the others.
+all threads ({rate:.0f} GFLOP/s), taken in turn with the others. 'Products alone' is the ratio that a solver would have
+which makes these four products at that rate and nothing else: no solver with four products can have more.
 
 {shares}"""
 
@@ -79,7 +80,8 @@ def iterations(quick: bool = False) -> Section:
         ends.append((case.name, *(_end(divergences.get(name), reference) for name in _columns())))
         share = case.flops / found["unweave"] / rate
         aim = verdict(100 * share, 100 * case.share, " %") if case.share else "–"
-        shares.append((case.name, f"{case.flops / found['unweave'] / 1e9:.0f}", f"{100 * share:.0f} %", aim))
+        alone = f"{theirs * rate / case.flops:.2f}" if theirs else "–"
+        shares.append((case.name, f"{case.flops / found['unweave'] / 1e9:.0f}", f"{100 * share:.0f} %", aim, alone))
     text = TEXT.format(
         n=n,
         repeats=repeats,
@@ -87,7 +89,9 @@ def iterations(quick: bool = False) -> Section:
         rate=rate / 1e9,
         times=table(("bins × frames, components", *_columns(), "ratio, plain", "ratio", "the ratio's target"), times),
         divergences=table(("bins × frames, components", *_columns()), ends),
-        shares=table(("bins × frames, components", "GFLOP/s, default rule", "share", "target"), shares),
+        shares=table(
+            ("bins × frames, components", "GFLOP/s, default rule", "share", "target", "products alone"), shares
+        ),
     )
     return text, _picture({case: found for case, (found, _) in results.items()})
 

@@ -27,7 +27,7 @@ from unweave.synthesis import drum_loop
 
 RECORDINGS = ("audio/prelude_cmaj.wav", "data/drums_1/mix.flac", "data/song_0/mix.flac")
 SECONDS = 6.0
-CASES = ((2.0, 8), (2.0, 64), (1.0, 8), (ITAKURA_SAITO, 8))  # β, components
+CASES = ((2.0, 8), (2.0, 64), (1.0, 3), (1.0, 8), (ITAKURA_SAITO, 8))  # β, components
 SEEDS = 5
 TARGET = 200  # plain iterations, whose divergence is to be reached
 MOST = 600  # iterations after which a rule is said not to have reached it

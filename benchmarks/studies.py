@@ -3,6 +3,7 @@
 rules     how often extrapolated updates end above plain ones after 100 iterations from the same start, with and without
           plain iterations at the beginning (docs/decisions/0001)
 reach     passes over V to the divergence of 200 plain ones, from ten starts (docs/decisions/0001)
+newton    processor time of one thread to given divergences, Newton steps beside the default rule (docs/decisions/0014)
 products  what a frame costs in a product with few components (docs/decisions/0011)
 frames    the round trip at lengths that get one more frame, without it, and how many these are (docs/decisions/0004)
 """
@@ -25,11 +26,14 @@ from unweave import framing
 from unweave.arrays import roomy_like, whole_rows
 from unweave.decomposition import magnitudes
 from unweave.nmf import iterate
-from unweave.rules import Extrapolated, Multiplicative, extrapolated
+from unweave.rules import Extrapolated, Multiplicative, Newton, Rule, extrapolated
 from unweave.rules.products import Products
-from unweave.threads import single_blas
+from unweave.threads import limit, single_blas
 
 BETAS = (0.0, 0.5, 1.0, 1.5, 2.0)
+SIZES = ((1024, 900, (2, 3, 5, 8, 16), 4), (2048, 2584, (3, 8), 2))  # of the study of Newton steps; the last: starts
+LENGTHS = {"extrapolated": 400, "newton": 80}
+NEAR = 1e-4  # how far above the best that was found
 KINDS, OFTEN = ("H W", "V Wᵀ", "Hᵀ V"), 50
 FILES = ("audio/conga_groove.wav", "data/drums_1/mix.flac", "data/drums_2/mix.flac", "audio/prelude_cmaj.wav")
 
@@ -79,6 +83,73 @@ def reach() -> None:
             print(
                 f"{name}, {V.shape[0]} × {V.shape[1]}, {count}: {np.median(found):.0f} ({min(found)} to {max(found)})"
             )
+
+
+def newton() -> None:
+    """Time to the divergences of 200, 400 and 1000 plain iterations and next to the best, with and without bases."""
+    for n_fft, n_frames, counts, seeds in SIZES:
+        for count, kept in itertools.product(counts, (False, True)):
+            ratios = []
+            for name, V in spectrograms(n_fft, n_frames).items():
+                begins = [_taught(V, start) if kept else start for start in starts(V, count, seeds)]
+                found = [_races(V, start, learn_bases=not kept) for start in begins]
+                with np.errstate(invalid="ignore"):
+                    ratios += [races["extrapolated"] / races["newton"] for races in found]
+                cells = (f"{rule} {_cells([races[rule] for races in found])}" for rule in LENGTHS)
+                what = "activations only" if kept else "both factors"
+                print(f"{name}, {V.shape[0]} × {V.shape[1]}, {count}, {what}: {'; '.join(cells)}", flush=True)
+            print(f"  extrapolated over newton: {_spread(np.array(ratios))}", flush=True)
+
+
+def _taught(V: np.ndarray, start: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Bases of 200 iterations, and activations that are all the same."""
+    state = next(itertools.islice(iterate(V, *start, stride=200), 1, None))
+    level = V.sum(axis=0) / state.bases.sum()
+    return state.bases.copy(), np.tile(level, (state.bases.shape[1], 1)) + np.float32(1e-6) * V.mean()
+
+
+def _races(V: np.ndarray, start: tuple[np.ndarray, np.ndarray], *, learn_bases: bool) -> dict[str, np.ndarray]:
+    """Seconds of each rule to each of the divergences; infinite where it does not get there."""
+    plain = _run(V, start, Multiplicative(), 1000, learn_bases=learn_bases, stride=200)[0]
+    runs = {
+        rule.name: _run(V, start, rule, LENGTHS[rule.name], learn_bases=learn_bases)
+        for rule in (Extrapolated(), Newton())
+    }
+    best = min(divergences.min() for divergences, _ in runs.values())
+    targets = np.array([*plain[[1, 2, 5]], best * (1 + NEAR)]) * (1 + EXACT)
+    return {name: _when(targets, *run) for name, run in runs.items()}
+
+
+def _run(
+    V: np.ndarray, start: tuple[np.ndarray, np.ndarray], rule: Rule, length: int, *, learn_bases: bool, stride: int = 1
+) -> tuple[np.ndarray, np.ndarray]:
+    """Divergences, and the seconds of the only thread up to each of them, without what looking takes."""
+    divergences, seconds = [], []
+    with limit(1):
+        states = iterate(V, *start, rule, stride=stride, learn_bases=learn_bases)
+        for _ in range(length // stride + 1):
+            begin = time.thread_time()
+            state = next(states)
+            seconds.append(time.thread_time() - begin)
+            divergences.append(state.divergence())
+    return np.array(divergences), np.cumsum(seconds)
+
+
+def _when(targets: np.ndarray, divergences: np.ndarray, seconds: np.ndarray) -> np.ndarray:
+    there = divergences <= targets[:, None]
+    return np.where(there.any(axis=1), seconds[there.argmax(axis=1)], np.inf)
+
+
+def _cells(seconds: list[np.ndarray]) -> str:
+    """Medians over starts."""
+    return " / ".join(f"{1e3 * value:.0f}" for value in np.median(seconds, axis=0)) + " ms"
+
+
+def _spread(ratios: np.ndarray) -> str:
+    """Medians with the first and the last tenth; where neither got there, nobody was faster."""
+    ratios = np.nan_to_num(ratios, nan=1.0, posinf=np.inf)
+    low, middle, high = np.quantile(ratios, (0.1, 0.5, 0.9), axis=0, method="nearest")
+    return ", ".join(f"{m:.1f} ({a:.1f} to {b:.1f})" for a, m, b in zip(low, middle, high, strict=True))
 
 
 def products() -> None:
@@ -143,4 +214,4 @@ def _round_trip(settings: uw.STFT, n_samples: int) -> float:
 
 
 if __name__ == "__main__":
-    {"rules": rules, "reach": reach, "products": products, "frames": frames}[sys.argv[1]]()
+    {"rules": rules, "reach": reach, "newton": newton, "products": products, "frames": frames}[sys.argv[1]]()

@@ -13,6 +13,7 @@ from unweave.rules.extrapolated import Extrapolated
 from unweave.rules.hals import Hals
 from unweave.rules.joint import Joint
 from unweave.rules.multiplicative import Multiplicative
+from unweave.rules.newton import Newton
 from unweave.rules.penalties import Penalties
 from unweave.rules.problem import Factors, Motion, Problem, Rule
 
@@ -24,6 +25,7 @@ __all__ = [
     "Joint",
     "Motion",
     "Multiplicative",
+    "Newton",
     "Penalties",
     "Problem",
     "Rule",
@@ -31,7 +33,7 @@ __all__ = [
     "default_rule",
 ]
 
-RULES: dict[str, Rule] = {rule.name: rule for rule in (Extrapolated(), Multiplicative(), Hals(), Joint())}
+RULES: dict[str, Rule] = {rule.name: rule for rule in (Extrapolated(), Multiplicative(), Hals(), Joint(), Newton())}
 """Every rule by its name."""
 
 

@@ -361,9 +361,10 @@ def _go_on(ratio: Matrix, drift: Matrix, lead: Matrix, pace: Pace) -> None:
 
 def _summed(parts: Matrix) -> NDArray[np.float64]:
     """The sum over portions, in their order, in float64."""
-    if len(parts) == 1:
-        return parts[0].astype(np.float64)
     total: NDArray[np.float64] = np.empty(parts.shape[1:])
+    if len(parts) == 1:
+        total[...] = parts[0]
+        return total
     columns = [slice(start, start + _SUMMED) for start in range(0, parts.shape[2], _SUMMED)]
 
     def work(number: int, worker: int) -> None:
