@@ -17,7 +17,7 @@ import numpy as np
 
 import unweave as uw
 from page import SHARED, machine, table
-from unweave.evaluate import si_sdr
+from unweave.evaluation import si_sdr
 from unweave.streaming import filter_by
 from unweave.training import learn_examples
 

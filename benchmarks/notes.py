@@ -1,7 +1,7 @@
 """Notes of recordings with ground truth: `python benchmarks/quality.py notes [--data DIR]`.
 
 `truth.py` finds the recordings, in three layouts; `plain.py` has what ours is held against, measured in the same run;
-`unweave.notescores` counts as mir_eval does. `python benchmarks/notes.py FILE` transcribes one file as a piano.
+`unweave.evaluation` counts as mir_eval does. `python benchmarks/notes.py FILE` transcribes one file as a piano.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from clock import process
 from page import table
 from truth import Recording, in_families, recordings
 from unweave.audio import AudioWriter
+from unweave.evaluation import score_labels, score_pitches
 from unweave.notes import Note
-from unweave.notescores import score_labels, score_pitches
 
 Notes = tuple[Note, ...]
 Method = Callable[[uw.Audio], Notes]

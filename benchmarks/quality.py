@@ -19,7 +19,7 @@ import unweave as uw
 from page import SHARED, table
 from plainstems import librosa_notebook, scikit_learn
 from sections import Page, Source
-from unweave.evaluate import best_permutation, si_sdr
+from unweave.evaluation import best_permutation, si_sdr
 
 PREAMBLE = """# Quality
 

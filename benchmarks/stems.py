@@ -1,7 +1,7 @@
 """Stems of recordings with ground truth: `python benchmarks/quality.py stems [--data DIR] [--whole]`.
 
 `tracks.py` finds the recordings, in two layouts; `plainstems.py` has what ours are held against, measured in the same
-run; `unweave.stemscores` counts. `python benchmarks/stems.py FILE` takes one song apart and writes nothing.
+run; `unweave.evaluation` counts. `python benchmarks/stems.py FILE` takes one song apart and writes nothing.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ import unweave as uw
 from clock import process
 from notes import ABSENT, Column, Values, grouped
 from page import Section, table, verdict
-from tracks import KINDS, MUSDB_SECONDS, Track, tracks
+from tracks import KINDS, MUSDB_SECONDS, TRAIN_SECONDS, Track, tracks, training
 from unweave.audio import AudioWriter
-from unweave.evaluate import FLOOR
-from unweave.stemscores import Match, score_stems
+from unweave.evaluation import FLOOR, Match, score_stems
+from unweave.examples import suited_stft
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,15 +38,21 @@ MINUTE = 60.0
 SEEDS = 5
 ABOVE = 3.0  # dB by example above blind that songs should reach
 QUICK = 8.0  # seconds of a recording in quick runs
+TRAINED = 12  # tracks of train/ that dictionaries are learned from
+EXEMPLARS = 16  # of each stem of each of them
+TAUGHT = "unweave, dictionaries of train/"
 
 INTRODUCTION = """SI-SDR in dB over all channels and samples, floored at {floor:g}; means are over stems. A stem is held
 against the true one of its name, and is silent where a method gives none; true stems that are silent do not count.
 Nothing is told but of which kind a recording is, and what a name says: **(p)** is given the best permutation, **(o)**
 the true stems themselves. All was measured in one run. Scores of **(p)** are means over {seeds} random starts, for one
 alone may be good or bad luck. Plain ways and ideal masks have transforms of 2048 samples and a hop of 512. Ours have
-others, so these masks are no strict ceiling for them.{musdb}{heard}"""
+others, so these masks are no strict ceiling for them.{musdb}{taught}{heard}"""
 
 MUSDB = " Of MUSDB18-HQ test/ is scored{part}."
+
+BY_TRAIN = """ '{name}' knows {bases} exemplars of each stem, from {seconds:g} s of each of {count} tracks of
+its train/ part, chosen at random: {tracks}."""
 
 HEARD = """
 
@@ -101,6 +107,7 @@ WAYS = {
     "mixture": Way(plain.handed_back),
     "librosa.decompose (p)": Way(partial(_numbered, plain.librosa_notebook), "best"),
     "scikit-learn (p)": Way(partial(_numbered, plain.scikit_learn), "best"),
+    "scikit-learn, 16 grouped (o)": Way(plain.grouped_by_truth),
     "HPSS, low band": Way(plain.percussive_low_rest, kinds=("song",)),
     "HPSS, low band, REPET-SIM": Way(plain.returning, kinds=("song",)),
     "ratio mask, magnitudes (o)": Way(plain.ideal(1)),
@@ -115,7 +122,7 @@ def ours(mix: uw.Audio, kind: str) -> Sounds:
     return {name: stem.audio for name, stem in separate(mix, kind).items()}  # type: ignore[arg-type]
 
 
-def ours_by_example(mix: uw.Audio, examples: Mapping[str, uw.Audio | None]) -> Sounds:
+def ours_by_example(mix: uw.Audio, examples: uw.Dictionary | Mapping[str, uw.Audio | None]) -> Sounds:
     """Ours, with examples of every stem; None where there is none."""
     from unweave.stems import separate
 
@@ -126,9 +133,12 @@ def stems(data: Path, quick: bool = False, whole: bool = False) -> Section:
     """Drums and songs, with nothing told and by example, and what a minute costs."""
     found, parts, means = tracks(data, whole), [], {}
     part = "" if whole else f", {MUSDB_SECONDS:g} s from the middle of each track"
-    musdb = MUSDB.format(part=part) if any(each.path.name == "mixture.wav" for each in found) else ""
+    musdb = MUSDB.format(part=part) if any(each.of_musdb for each in found) else ""
+    learned = training(data, 1 if quick else TRAINED) if musdb else []
+    known = dictionary_of(learned)
     heard = HEARD if any(each.heard for each in found) else ""
-    parts.append(INTRODUCTION.format(floor=FLOOR, seeds=SEEDS, musdb=musdb, heard=heard))
+    taught = "" if known is None else told_of(learned, known)
+    parts.append(INTRODUCTION.format(floor=FLOOR, seeds=SEEDS, musdb=musdb, taught=taught, heard=heard))
     found = [replace(each, name=f"{each.name} †") if each.heard else each for each in found]
     for kind, heading in HEADINGS.items():
         chosen = [each for each in found if each.kind == kind]
@@ -137,8 +147,8 @@ def stems(data: Path, quick: bool = False, whole: bool = False) -> Section:
         if not chosen:
             parts.append(f"### {heading}\n\n" + ABSENT.format(f"{heading.lower()} with stems"))
             continue
-        results = [(each, measured(each)) for each in chosen]
-        means[heading] = {name: _mean([_mean(r.scores[name].values()) for _, r in results]) for name in _ways(kind)}
+        results = [(each, measured(each, known if each.of_musdb else None)) for each in chosen]
+        means[heading] = {name: _mean([_way_mean(r, name) for _, r in results]) for name in _ways(kind, results)}
         parts += [
             BLIND.format(heading=heading, files=file_table(kind, results), stems=stem_table(kind, results)),
             example_part(kind, results),
@@ -162,12 +172,39 @@ class Measured:
     example_share: float | None
 
 
-def _ways(kind: str) -> list[str]:
-    return ["unweave", *(name for name, way in WAYS.items() if kind in way.kinds)]
+Results = Sequence[tuple[Track, Measured]]
 
 
-def measured(track: Track) -> Measured:
-    """All ways on one recording, one after the other."""
+def _ways(kind: str, results: Results = ()) -> list[str]:
+    taught = [TAUGHT] if any(TAUGHT in each.scores for _, each in results) else []
+    return ["unweave", *taught, *(name for name, way in WAYS.items() if kind in way.kinds)]
+
+
+def _way_mean(each: Measured, way: str) -> float | None:
+    return _mean(each.scores.get(way, {}).values())
+
+
+def dictionary_of(chosen: Sequence[Track]) -> uw.Dictionary | None:
+    """Exemplars of the stems of some tracks, a track at a time, so that memory does not grow with their number."""
+    from unweave.exemplars import pick_examples
+
+    found: list[uw.Dictionary] = []
+    for track in chosen:
+        mix, true = track.load()
+        settings = found[0].stft if found else suited_stft(mix)
+        found += [pick_examples({name: sound}, EXEMPLARS, stft=settings) for name, sound in true.items()]
+    return uw.Dictionary.merge(*found) if found else None
+
+
+def told_of(chosen: Sequence[Track], known: uw.Dictionary) -> str:
+    """What the dictionary was learned from."""
+    names = ", ".join(each.path.parent.name for each in chosen)
+    bases = max(known.labels.count(name) for name in known.labels)
+    return BY_TRAIN.format(name=TAUGHT, bases=bases, seconds=TRAIN_SECONDS, count=len(chosen), tracks=names)
+
+
+def measured(track: Track, known: uw.Dictionary | None = None) -> Measured:
+    """All ways on one recording, one after the other; with a dictionary that one, too."""
     mix, true = track.load()
     begin = time.perf_counter()
     found = ours(mix, track.kind)
@@ -175,6 +212,8 @@ def measured(track: Track) -> Measured:
     scores = {"unweave": scored(true, found)}
     for name in _ways(track.kind)[1:]:
         scores[name] = other(WAYS[name], mix, true)
+    if known is not None:
+        scores[TAUGHT] = scored(true, ours_by_example(mix, known))
     return Measured(scores, share, *by_example(mix, true, found))
 
 
@@ -226,7 +265,6 @@ def _percent(begin: float, sound: uw.Audio) -> float:
 
 # ---------------------------------------------------------------- tables and the picture
 
-Results = Sequence[tuple[Track, Measured]]
 DECIBELS = ".2f"
 
 
@@ -242,7 +280,7 @@ def _names(kind: str, results: Results) -> list[str]:
 
 def file_table(kind: str, results: Results) -> str:
     """Means by recording: ours, by stem as well, and all other ways."""
-    names, (first, *others) = _names(kind, results), _ways(kind)
+    names, (first, *others) = _names(kind, results), _ways(kind, results)
     columns = [Column(head, DECIBELS) for head in (first, *names, *others)] + [Column("time %", ".1f")]
     rows = [(track, _file_values(each, names, others)) for track, each in results]
     return grouped("recording", columns, rows)  # type: ignore[arg-type]
@@ -253,7 +291,7 @@ def _file_values(each: Measured, names: Sequence[str], others: Sequence[str]) ->
     return (
         _mean(mine.values()),
         *(mine.get(name) for name in names),
-        *(_mean(each.scores[name].values()) for name in others),
+        *(_way_mean(each, name) for name in others),
         each.share,
     )
 
@@ -261,9 +299,9 @@ def _file_values(each: Measured, names: Sequence[str], others: Sequence[str]) ->
 def stem_table(kind: str, results: Results) -> str:
     """Means over the recordings by way and stem; the last column is the mean of the recordings' means."""
     names, rows = _names(kind, results), []
-    for way in _ways(kind):
-        values = [_mean([each.scores[way].get(name) for _, each in results]) for name in names]
-        values.append(_mean([_mean(each.scores[way].values()) for _, each in results]))
+    for way in _ways(kind, results):
+        values = [_mean([each.scores.get(way, {}).get(name) for _, each in results]) for name in names]
+        values.append(_mean([_way_mean(each, way) for _, each in results]))
         rows.append((way, *("–" if value is None else f"{value:.2f}" for value in values)))
     return table(("way", *names, "mean"), rows)
 

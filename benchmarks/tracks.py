@@ -3,7 +3,8 @@
     ours         FOLDER/mix.flac and a file for each stem, perhaps meta.json: README.md of shared/data
     MUSDB18-HQ   test/TRACK/mixture.wav beside drums.wav, bass.wav, vocals.wav and other.wav
 
-`tracks` finds all of them, however deep they lie. Of MUSDB18-HQ only test/ is scored: train/ is there to learn from.
+`tracks` finds all of them, however deep they lie. Of MUSDB18-HQ only test/ is scored: train/ is there to learn from,
+and `training` chooses some of it.
 
 Reference: Z. Rafii, A. Liutkus, F.-R. Stöter, S. I. Mimilakis, R. Bittner, MUSDB18-HQ, 2019,
 doi:10.5281/zenodo.3338373.
@@ -16,15 +17,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import soundfile
 
 import unweave as uw
 from truth import SOUNDS
-from unweave.drumstems import CLASSES
-from unweave.songstems import SOURCES
+from unweave.drums import CLASSES
+from unweave.songs import SOURCES
 
 MUSDB_SECONDS = 60.0
 """What is scored of a track of MUSDB18-HQ, from its middle."""
+
+TRAIN_SECONDS = 30.0
+"""What is learned from a track of its train/ part, from its middle."""
 
 KINDS = {"drums": CLASSES, "song": SOURCES}
 """The stems that a recording of each kind may have."""
@@ -48,6 +53,11 @@ class Track:
     seconds: float | None = None
     heard: bool = False
 
+    @property
+    def of_musdb(self) -> bool:
+        """Whether it lies in the layout of MUSDB18-HQ."""
+        return self.path.name == "mixture.wav"
+
     def load(self) -> tuple[uw.Audio, dict[str, uw.Audio]]:
         """The recording, and those of its stems that are not silent in what counts."""
         start, length = 0.0, None
@@ -60,8 +70,15 @@ class Track:
 
 def tracks(data: Path, whole: bool = False) -> list[Track]:
     """All recordings with stems under a folder, by name; tracks of MUSDB18-HQ in part, or whole."""
-    found = [*_ours(data), *_musdb(data, None if whole else MUSDB_SECONDS)]
+    found = [*_ours(data), *_musdb(data, "test", None if whole else MUSDB_SECONDS)]
     return sorted(found, key=lambda each: (each.group, each.name))
+
+
+def training(data: Path, count: int, seed: int = 0) -> list[Track]:
+    """Some tracks of the train/ part of MUSDB18-HQ, chosen at random, the same for the same seed; none without one."""
+    found = sorted(_musdb(data, "train", TRAIN_SECONDS), key=lambda each: each.name)
+    chosen = np.random.default_rng(seed).choice(len(found), min(count, len(found)), replace=False) if found else []
+    return [found[k] for k in sorted(chosen)]
 
 
 def _place(data: Path, folder: Path) -> tuple[str, str]:
@@ -85,9 +102,9 @@ def _ours(data: Path) -> Iterator[Track]:
                 yield Track(*_place(data, folder), kind, sounds["mix"], stems, heard=heard)
 
 
-def _musdb(data: Path, seconds: float | None) -> Iterator[Track]:
+def _musdb(data: Path, part: str, seconds: float | None) -> Iterator[Track]:
     for mixture in sorted(data.rglob("mixture.wav")):
         folder = mixture.parent
         stems = {name: folder / f"{name}.wav" for name in SOURCES}
-        if folder.resolve().parent.name == "test" and all(path.exists() for path in stems.values()):
+        if folder.resolve().parent.name == part and all(path.exists() for path in stems.values()):
             yield Track(*_place(data, folder), "song", mixture, stems, seconds)

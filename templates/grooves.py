@@ -214,8 +214,8 @@ def _played(strokes: list[Stroke], rng: np.random.Generator) -> list[Stroke]:
 # ---------------------------------------------------------------- sound
 
 
-def recording(sources: Mapping[str, Source], seed: int) -> tuple[NDArray[np.float32], list[tuple[float, str]]]:
-    """A recording of about 20 seconds, and what is struck in it: (seconds, class)."""
+def recording(sources: Mapping[str, Source], seed: int) -> tuple[NDArray[np.float32], list[tuple[float, str, int]]]:
+    """A recording of about 20 seconds, and what is struck in it: (seconds, class, velocity)."""
     rng = np.random.default_rng(seed)
     if rng.random() < 0.04:
         return no_drums(rng), []
@@ -232,7 +232,7 @@ def recording(sources: Mapping[str, Source], seed: int) -> tuple[NDArray[np.floa
             first = int(begin * RATE)
             stroke = stroke[: n_samples - first]
             sound[first : first + len(stroke)] += stroke
-    return produced(sound, rng), [(at, CLASS_OF[role]) for at, role, *_ in strokes]
+    return produced(sound, rng), [(at, CLASS_OF[role], velocity) for at, role, velocity, _ in strokes]
 
 
 def _choked(stroke: Floats, begin: float, hats: Floats) -> Floats:

@@ -19,8 +19,8 @@ from pianos import font_player
 from pieces import RATE, Performance, perform, recorded, within, written
 
 from unweave.audio import Audio
+from unweave.evaluation import score_pitches
 from unweave.notes import Note
-from unweave.notescores import score_pitches
 from unweave.pitched import transcribe_piano, transcribe_pitched
 
 SECONDS = 25.0

@@ -3,15 +3,16 @@
     python templates/learn_drums.py OUT.npz --font A.sf2 --programs 0,8,16 --font B.sf3 --programs 0,32 --samples FOLDER
 
 Single strokes of all kits are rendered or read, grooves are drawn by chance and played with them (`grooves.py`), every
-stroke that `unweave.drumhits` finds in them is a row of numbers with the classes that were struck, and small networks
-learn to tell the classes from the numbers. The templates for the factorisation are means of clusters of strokes. README
-names the sources and their licences.
+stroke that `unweave.drums.strokes` finds in them is a row of numbers with the classes that were struck, and small
+networks learn to tell the classes from the numbers. The templates for the factorisation are means of clusters of
+strokes. Another network learns how hard each class was struck; ``--forces`` makes it alone, for a file that has the
+others. README names the sources and their licences.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from itertools import pairwise
 from pathlib import Path
@@ -22,10 +23,10 @@ from numpy.typing import NDArray
 from render import render
 
 from unweave.audio import Audio, load
-from unweave.drumfit import LEAD, TAPS
-from unweave.drumhits import find_strokes
-from unweave.drumkits import CLASSES
-from unweave.npz import write_npz
+from unweave.drums.fit import LEAD, TAPS
+from unweave.drums.kits import CLASSES
+from unweave.drums.strokes import find_strokes
+from unweave.npz import read_npz, write_npz
 
 KEYS = {"kick": (36, 35), "snare": (38, 40), "rim": (37,), "closed": (42,), "pedal": (44,), "open": (46,)}
 KEYS |= {"tom1": (50, 48), "tom2": (47, 48, 45), "tom3": (43, 45), "tom4": (41,)}
@@ -48,6 +49,7 @@ SAMPLES = {
 }
 CLUSTERS = {"kick": 3, "snare": 4, "hihat": 4, "tom": 4, "cymbal": 4}
 HIDDEN = (80, 32)
+FORCE_HIDDEN = (48, 16)
 EPOCHS = 7
 NEAR = 0.04  # seconds
 
@@ -143,7 +145,7 @@ def _noise(time: NDArray[np.float64], rng: np.random.Generator, low: float, high
 
 
 def examples(sources: Mapping[str, Source], seeds: Iterable[int]) -> tuple[Floats, Floats]:
-    """Features of all strokes of some recordings, and which classes are struck."""
+    """Features of all strokes of some recordings, and how hard each class is struck: 0 to 1, 0 where it is not."""
     rows, truth = [], []
     for seed in seeds:
         sound, struck = recording(sources, seed)
@@ -151,10 +153,10 @@ def examples(sources: Mapping[str, Source], seeds: Iterable[int]) -> tuple[Float
         if len(strokes.frames) == 0:
             continue
         wanted = np.zeros((len(strokes.frames), len(CLASSES)), np.float32)
-        for at, label in struck:
+        for at, label, velocity in struck:
             nearest = int(np.argmin(np.abs(strokes.times - at)))
             if abs(strokes.times[nearest] - at) < NEAR:
-                wanted[nearest, CLASSES.index(label)] = 1
+                wanted[nearest, CLASSES.index(label)] = velocity / 127
         rows.append(strokes.features.astype(np.float16))
         truth.append(wanted)
     return np.concatenate(rows), np.concatenate(truth)
@@ -201,10 +203,13 @@ def _clusters(windows: Floats, count: int) -> Floats:
 # ---------------------------------------------------------------- networks
 
 
-def learn(rows: Floats, truth: Floats, seed: int) -> tuple[list[Floats], list[Floats]]:
-    """Weights and biases of a network: Adam with a falling rate, a fifth of the units left out, noise on the inputs."""
+def learn(rows: Floats, truth: Floats, seed: int, forces: bool = False) -> tuple[list[Floats], list[Floats]]:
+    """Weights and biases of a network: Adam with a falling rate, a fifth of the units left out, noise on the inputs.
+
+    Its outputs are log odds of being struck, or with ``forces`` how hard what is struck is struck.
+    """
     rng = np.random.default_rng(seed)
-    sizes = [rows.shape[1], *HIDDEN, truth.shape[1]]
+    sizes = [rows.shape[1], *(FORCE_HIDDEN if forces else HIDDEN), truth.shape[1]]
     weights = [rng.normal(0, np.sqrt(2 / a), (a, b)).astype(np.float32) for a, b in pairwise(sizes)]
     weights[-1] *= 0.1
     biases = [np.zeros(size, np.float32) for size in sizes[1:]]
@@ -216,7 +221,7 @@ def learn(rows: Floats, truth: Floats, seed: int) -> tuple[list[Floats], list[Fl
         for begin in range(0, len(rows) - batch + 1, batch):
             chosen = order[begin : begin + batch]
             inputs = rows[chosen] + 0.1 * rng.standard_normal((batch, rows.shape[1]), np.float32)
-            slopes = _slopes(weights, biases, inputs, truth[chosen], rng)
+            slopes = _slopes(weights, biases, inputs, truth[chosen], rng, loss=_misses if forces else _doubts)
             done += 1
             rate = 2e-3 * min(1, done / 200) * 0.5 * (1 + np.cos(np.pi * done / steps))
             for each, slope, mean, square in zip(moving, slopes, first, second, strict=True):
@@ -227,17 +232,32 @@ def learn(rows: Floats, truth: Floats, seed: int) -> tuple[list[Floats], list[Fl
     return weights, biases
 
 
+def _doubts(odds: Floats, truth: Floats) -> Floats:
+    """Slope of the cross entropy."""
+    return 1 / (1 + np.exp(-np.clip(odds, -30, 30))) - (truth > 0)
+
+
+def _misses(forces: Floats, truth: Floats) -> Floats:
+    """Slope of the squared error where something is struck."""
+    return np.float32(4) * (forces - truth) * (truth > 0)
+
+
 def _slopes(
-    weights: list[Floats], biases: list[Floats], inputs: Floats, truth: Floats, rng: np.random.Generator
+    weights: list[Floats],
+    biases: list[Floats],
+    inputs: Floats,
+    truth: Floats,
+    rng: np.random.Generator,
+    *,
+    loss: Callable[[Floats, Floats], Floats],
 ) -> list[Floats]:
-    """Slopes of the cross entropy, with a fifth of the hidden units dropped."""
+    """Slopes of a loss, with a fifth of the hidden units dropped."""
     values, masks = [inputs], []
     for weight, bias in zip(weights[:-1], biases[:-1], strict=True):
         now = np.maximum(values[-1] @ weight + bias, 0)
         masks.append((rng.random(now.shape, np.float32) > 0.2) / np.float32(0.8))
         values.append(now * masks[-1])
-    odds = np.clip(values[-1] @ weights[-1] + biases[-1], -30, 30)
-    slope = (1 / (1 + np.exp(-odds)) - truth) / np.float32(len(truth))
+    slope = loss(values[-1] @ weights[-1] + biases[-1], truth) / np.float32(len(truth))
     on_weights, on_biases = [], []
     for layer in range(len(weights) - 1, -1, -1):
         on_weights.insert(0, values[layer].T @ slope)
@@ -265,23 +285,49 @@ def _learn(seed: int) -> tuple[list[Floats], list[Floats]]:
     return learn(*_SHARED, seed)  # type: ignore[arg-type]
 
 
-def make(sources: Mapping[str, Source], out: str, n_recordings: int, n_networks: int, workers: int) -> None:
-    """Learn from these sources and write the file."""
-    parts = [range(begin, n_recordings, 40) for begin in range(40)]
+def lessons(sources: Mapping[str, Source], n_recordings: int, workers: int) -> tuple[Floats, Floats]:
+    """Features and forces of all strokes of so many recordings."""
+    parts = [range(begin, n_recordings, 40) for begin in range(min(40, n_recordings))]
     with ProcessPoolExecutor(workers, initializer=_share, initargs=(sources,)) as pool:
         found = list(pool.map(_examples, parts))
     rows, truth = (np.concatenate(each).astype(np.float32) for each in zip(*found, strict=True))
+    print(len(rows), "strokes, of which", dict(zip(CLASSES, (truth > 0).mean(axis=0).round(3), strict=True)))  # noqa: T201
+    return rows, truth
+
+
+def make(sources: Mapping[str, Source], out: str, n_recordings: int, n_networks: int, workers: int) -> None:
+    """Learn from these sources and write the file."""
+    rows, truth = lessons(sources, n_recordings, workers)
     mean, deviation = rows.mean(axis=0), rows.std(axis=0) + np.float32(1e-3)
     rows = (rows - mean) / deviation
-    print(len(rows), "strokes, of which", dict(zip(CLASSES, truth.mean(axis=0).round(3), strict=True)))  # noqa: T201
     with ProcessPoolExecutor(workers, initializer=_share, initargs=(rows, truth)) as pool:
         networks = list(pool.map(_learn, range(n_networks)))
     patterns, owners = templates(sources)
     scaled = patterns / patterns.max(axis=(1, 2), keepdims=True)
     arrays = {"mean": mean, "deviation": deviation, "templates": scaled.astype(np.float16), "owners": owners}
+    arrays |= _layers("", networks) | _layers("force_", [learn(rows, truth, n_networks, forces=True)])
+    _write(out, arrays)
+
+
+def add_forces(sources: Mapping[str, Source], out: str, n_recordings: int, workers: int) -> None:
+    """Learn only how hard strokes are, for a file that is there."""
+    arrays, _ = read_npz(out, "what drums sound like")
+    rows, truth = lessons(sources, n_recordings, workers)
+    rows = (rows - arrays["mean"]) / arrays["deviation"]
+    kept = {name: array for name, array in arrays.items() if not name.startswith("force")}
+    _write(out, kept | _layers("force_", [learn(rows, truth, 0, forces=True)]))
+
+
+def _layers(prefix: str, networks: list[tuple[list[Floats], list[Floats]]]) -> dict[str, NDArray[np.floating]]:
+    """Arrays of networks by name."""
+    arrays = {}
     for layer in range(len(HIDDEN) + 1):
-        arrays[f"weights_{layer}"] = np.stack([weights[layer] for weights, _ in networks]).astype(np.float16)
-        arrays[f"biases_{layer}"] = np.stack([biases[layer] for _, biases in networks])
+        arrays[f"{prefix}weights_{layer}"] = np.stack([weights[layer] for weights, _ in networks]).astype(np.float16)
+        arrays[f"{prefix}biases_{layer}"] = np.stack([biases[layer] for _, biases in networks])
+    return arrays
+
+
+def _write(out: str, arrays: Mapping[str, NDArray[np.generic]]) -> None:
     write_npz(out, arrays, {"format": "unweave drums", "version": 1, "classes": list(CLASSES)})
     print(out, Path(out).stat().st_size, "bytes")  # noqa: T201
 
@@ -296,6 +342,9 @@ def main() -> None:
     parser.add_argument("--recordings", type=int, default=2400)
     parser.add_argument("--networks", type=int, default=3)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument(
+        "--forces", action="store_true", help="learn only how hard strokes are, into a file that is there"
+    )
     given = parser.parse_args()
     sources: dict[str, Source] = {f"machines {seed}": machine_source(seed) for seed in (1, 2, 3)}
     for font, programs in zip(given.font, given.programs, strict=True):
@@ -303,7 +352,10 @@ def main() -> None:
             sources[f"{Path(font).stem} {program}"] = font_source(font, int(program))
     if given.samples:
         sources["samples"] = sample_source(given.samples)
-    make(sources, given.out, given.recordings, given.networks, given.workers)
+    if given.forces:
+        add_forces(sources, given.out, given.recordings, given.workers)
+    else:
+        make(sources, given.out, given.recordings, given.networks, given.workers)
 
 
 if __name__ == "__main__":

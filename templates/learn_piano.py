@@ -35,16 +35,17 @@ from pianos import Player, folder_player, font_player, noise_player, string_play
 from pieces import RATE, Performance, alone, perform, recorded, within, written
 
 from unweave.audio import Audio
-from unweave.harmonic import harmonic_templates
+from unweave.evaluation import score_pitches
 from unweave.notes import Note
-from unweave.notescores import score_pitches
 from unweave.npz import write_npz
-from unweave.pitchbands import HOP_SECONDS, band_spectra, n_frames_of, one_channel
-from unweave.pitchevidence import LOWEST, N_PITCHES, Scene, candidates, evidence, usual_ghosts
-from unweave.pitchfit import fit_templates
-from unweave.pitchjudge import Judge
-from unweave.pitchnotes import Found, Release, notes_of
-from unweave.tuning import tuning_of
+from unweave.pitched.bands import HOP_SECONDS, band_spectra, n_frames_of, one_channel
+from unweave.pitched.evidence import LOWEST, N_PITCHES, Scene, candidates, evidence, usual_ghosts
+from unweave.pitched.fit import fit_templates
+from unweave.pitched.harmonic import harmonic_templates
+from unweave.pitched.judge import Judge
+from unweave.pitched.picking import Found, Release, notes_of
+from unweave.pitched.tuning import tuning_of
+from unweave.pitched.velocity import levelled, levels, loudness
 
 STAGES = ((-0.05, 0.02), (0.02, 0.10), (0.10, 0.40), (0.40, 1.5))
 """Seconds after the onset between which the spectra of a stage are averaged."""
@@ -180,6 +181,7 @@ def lesson(
             if not is_note[k] or abs(delay[k]) > abs(onset - seconds[k]):
                 is_note[k], velocity[k], delay[k] = 1, force / 127, onset - seconds[k]
     places = {"frames": frames, "pitches": pitches, "notes": np.array(notes, float).reshape(-1, 4)}
+    places["level"] = levels(roll, frames, pitches)
     return {"shown": shown.astype(np.float16), "is_note": is_note, "velocity": velocity, "delay": delay, **places}
 
 
@@ -354,9 +356,10 @@ def judged(each: Lesson, judge: Judge) -> tuple[float | None, ...]:
     """Precision, recall, F, rank correlation of velocity and median error of one lesson."""
     verdict = judge.judge(each["shown"].astype(np.float32))
     onsets = each["frames"] * HOP_SECONDS + verdict.delay
-    found = Found(onsets.astype(np.float64), each["pitches"] + LOWEST, verdict.likelihood, verdict.velocity)
+    forces = loudness(verdict.velocity, each["level"])
+    found = Found(onsets.astype(np.float64), each["pitches"] + LOWEST, verdict.likelihood, forces)
     roll = np.zeros((int(each["frames"].max(initial=0)) + 100, N_PITCHES), np.float16)  # ends are not judged
-    notes = notes_of(found, roll, judge.threshold, 0.05, Release())
+    notes = levelled(notes_of(found, roll, judge.threshold, 0.05, Release()))
     true = [Note(onset=on, offset=off, pitch=pitch, velocity=force / 127) for on, off, pitch, force in each["notes"]]
     score = score_pitches(true, notes)
     error = np.nan if score.median_error is None else 1000 * score.median_error

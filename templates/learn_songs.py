@@ -1,8 +1,8 @@
-"""Learn the weights of `unweave.songjudge` from songs that nobody sang.
+"""Learn the weights of `unweave.songs.judge` from songs that nobody sang.
 
     python templates/learn_songs.py src/unweave/templates/songs.npz FONT.sf2 [FONT.sf3 …] [--songs 100]
 
-    songs ─unweave.songcues→ evidence of cells ─first judge, two halves→ masks ─unweave.songcontext→ ─second judge
+    songs ─unweave.songs.cues→ evidence of cells ─first judge, two halves→ masks ─unweave.songs.context→ ─second judge
 
 The sound fonts must allow that what is learned from them is given away (FluidR3 and MuseScore_General do). Needs
 PyTorch, fluidsynth, mido, flite and pyworld. The error that is made small is that of the stems in dB,
@@ -30,10 +30,10 @@ from voices import RATE
 from unweave.arrays import Matrix
 from unweave.audio import Audio
 from unweave.npz import write_npz
-from unweave.songcells import Cells, Grid, cells_of, song_stft
-from unweave.songcontext import context_cues, context_frames
-from unweave.songcues import frame_cues, local_cues, pitch_cues, similar_frames
-from unweave.songjudge import SongJudge
+from unweave.songs.cells import Cells, Grid, cells_of, song_stft
+from unweave.songs.context import context_cues, context_frames
+from unweave.songs.cues import frame_cues, local_cues, pitch_cues, similar_frames
+from unweave.songs.judge import SongJudge
 from unweave.stft import stft
 
 TALKERS = ("kal16", "rms", "slt")

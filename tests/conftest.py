@@ -1,4 +1,4 @@
-"""What every test may ask for: a random generator, and the folder of shared recordings."""
+"""What every test may ask for: a random generator, the command line, and the folder of shared recordings."""
 
 import os
 import signal
@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.commands import Run
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -33,6 +35,29 @@ settings.load_profile("unweave")
 def rng() -> np.random.Generator:
     """Random numbers that are the same for every run of a test, alone or in company."""
     return np.random.default_rng(440)
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder, as working directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def run(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Call the command line in this process: exit code, stdout, stderr."""
+    from unweave import cli
+
+    words = [request.module.COMMAND] if hasattr(request.module, "COMMAND") else []
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = cli.main([*words, *map(str, arguments)])
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call
 
 
 @pytest.fixture(scope="session")

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 import unweave as uw
+from unweave.evaluation import score_pitches
 from unweave.midi import write_midi
 from unweave.notes import Note
-from unweave.notescores import score_pitches
 from unweave.synthesis import drum_loop
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
@@ -396,6 +396,7 @@ def test_stems_stand_on_the_page_beside_the_plain_ways(
     monkeypatch.setattr(stems, "ours", lambda mix, kind: {"kick": true["kick"], "snare": true["mix"]})
     monkeypatch.setattr(stems, "ours_by_example", lambda mix, examples: dict.fromkeys(examples, mix))
     monkeypatch.setattr(stems, "QUICK", 60.0)
+    monkeypatch.setattr(stems, "SEEDS", 2)
     page, figure = stems.stems(loop_folder, quick=True)
     row = next(line for line in page.splitlines() if line.startswith("| drums_1 | "))
     kick, snare, hihat, mixture = map(float, row.split(" | ")[2:6])
@@ -405,6 +406,7 @@ def test_stems_stand_on_the_page_beside_the_plain_ways(
     assert -30 < mixture < 0
     ways = {line.split(" | ")[0].strip("| "): float(line.split(" | ")[-1].strip("| ")) for line in ways_of(page)}
     assert ways["ratio mask, powers (o)"] > ways["scikit-learn (p)"] > ways["mixture"]
+    assert ways["scikit-learn, 16 grouped (o)"] > ways["mixture"]
     assert "Skipped: there were no recordings of songs with stems." in page
     assert "Above blind: " in page
     assert "†" not in page
@@ -415,3 +417,61 @@ def ways_of(page: str) -> list[str]:
     """Rows of the table by way."""
     _, _, rows = page.partition("| way | ")
     return [line for line in rows.split("\n\n")[0].splitlines()[2:] if "not installed" not in line and "–" not in line]
+
+
+# ---------------------------------------------------------------- stems: learned from the train/ part of MUSDB18-HQ
+
+
+def song_of_musdb(folder: Path, key: float) -> None:
+    """Drums, a low tone, a wavering one and a chord, with silence here and there."""
+    rate, t = 8000, np.arange(16000) / 8000
+    on = (t % 1 < 0.7).astype(float)
+    loop = drum_loop(1, tempo=120, sample_rate=rate)["mix"].samples[0, :16000]
+    wobble = 2 * np.pi * 660 * key * t + 3 * np.sin(2 * np.pi * 6 * t)
+    stems = {
+        "drums": 0.5 * loop,
+        "bass": 0.3 * np.sin(2 * np.pi * 82 * key * t) * on,
+        "vocals": 0.2 * np.sin(wobble) * on[::-1],
+        "other": sum(0.1 * np.sin(2 * np.pi * 262 * key * ratio * t) for ratio in (1, 1.25, 1.5)),
+    }
+    folder.mkdir(parents=True)
+    for name, sound in {**stems, "mixture": sum(stems.values())}.items():
+        uw.save(folder / f"{name}.wav", uw.Audio(sound, rate), subtype="FLOAT")
+
+
+def test_dictionaries_are_learned_from_the_train_part_of_musdb_and_used_on_its_test_part(
+    scripts: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder, key in (("train/A - One", 1.0), ("train/B - Two", 1.5), ("test/C - Three", 1.0)):
+        song_of_musdb(tmp_path / folder, key)
+    stems = scripts("stems")
+    monkeypatch.setattr(stems, "ours", lambda mix, kind: dict.fromkeys(("drums", "bass", "vocals", "other"), mix))
+    monkeypatch.setattr(stems, "minute", lambda track: "")
+    monkeypatch.setattr(stems, "SEEDS", 1)
+    page, _ = stems.stems(tmp_path)
+    ways = {line.split(" | ")[0].strip("| "): float(line.split(" | ")[-1].strip("| ")) for line in ways_of(page)}
+    assert ways[stems.TAUGHT] > 8
+    assert ways["mixture"] < ways["scikit-learn, 16 grouped (o)"]
+    assert "knows 32 exemplars of each stem, from 30 s of each of 2 tracks of" in page
+    assert "A - One, B - Two" in page
+
+
+def test_tracks_to_learn_from_are_chosen_at_random_and_always_the_same(scripts: Any, tmp_path: Path) -> None:
+    for letter in "abcde":
+        track_of_musdb(tmp_path / "train" / letter)
+    track_of_musdb(tmp_path / "test" / "z")
+    training = scripts("tracks").training
+    names = [[each.path.parent.name for each in training(tmp_path, 3, seed)] for seed in (0, 0, 1, 2, 3)]
+    assert names[0] == names[1] == sorted(names[0])
+    assert len({tuple(each) for each in names}) > 1
+    assert [each.path.parent.name for each in training(tmp_path, 12)] == list("abcde")
+    assert training(tmp_path / "test", 3) == []
+    assert all(each.seconds == 30 for each in training(tmp_path, 3))
+
+
+def test_components_are_given_to_the_stems_where_they_do_most_good(scripts: Any) -> None:
+    rng = np.random.default_rng(0)
+    parts = rng.normal(size=(6, 4000))
+    stems = np.array([parts[0] + parts[3], parts[1], parts[2] + parts[4] + parts[5]])
+    owners = scripts("plainstems").best_owners(stems @ parts.T, parts @ parts.T, stems @ stems.T)
+    assert owners.tolist() == [0, 1, 2, 0, 2, 2]

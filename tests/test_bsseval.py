@@ -3,9 +3,8 @@ import pytest
 from scipy.signal import lfilter
 
 from unweave.audio import Audio
-from unweave.bsseval import Correlations, bss_eval
 from unweave.errors import Incompatible, InvalidInput
-from unweave.evaluate import CEILING, FLOOR
+from unweave.evaluation import CEILING, FLOOR, Correlations, bss_eval
 
 DEPRECATED = pytest.mark.filterwarnings("ignore:.*mir_eval:FutureWarning")
 

@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import unweave
+from tests.commands import Run, done, listing
 from unweave import cli
 from unweave.cli import output
 from unweave.cli.interrupts import Interrupted, held_signals, raised_signals
@@ -36,17 +36,6 @@ FAST = ("--restarts", "1", "--max-iter", "10")
 PLAIN = (*FAST, "--no-pictures", "--no-page")
 OWN_FILES = {"bases.npz", "decomposition.npz", "manifest.json"}
 PAGE_FILES = {"index.html", "recording.wav"}
-
-Run = Callable[..., tuple[int, str, str]]
-
-
-def listing(folder: Path) -> dict[str, str]:
-    """The files below a folder, with what is in them."""
-    return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
 
 
 def manifest_of(folder: Path) -> dict[str, Any]:
@@ -72,30 +61,10 @@ def loop_bytes(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 @pytest.fixture
-def here(tmp_path: Path, loop_bytes: bytes, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(here: Path, loop_bytes: bytes) -> Path:
     """A folder with a short drum loop in it, as working directory."""
-    (tmp_path / "loop.wav").write_bytes(loop_bytes)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Call the command line in this process: exit code, stdout, stderr."""
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = cli.main(list(arguments))
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return call
-
-
-def done(result: tuple[int, str, str]) -> str:
-    code, out, err = result
-    assert (code, err) == (0, ""), err
-    return out
+    (here / "loop.wav").write_bytes(loop_bytes)
+    return here
 
 
 # ---------------------------------------------------------------- how many parts
@@ -516,6 +485,23 @@ def test_a_failure_at_any_stage_leaves_everything_as_it_was(
         assert said.count("\n") == 1
         assert listing(here) == before
         assert not (here / "new").exists()
+
+
+def test_a_parent_that_another_job_makes_at_the_same_time_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared, mkdir = tmp_path / "parts", Path.mkdir
+
+    def late(self: Path, *args: Any, **options: Any) -> None:
+        if self == shared and not shared.exists():
+            mkdir(self)  # the other job was a little quicker
+        mkdir(self, *args, **options)
+
+    monkeypatch.setattr(Path, "mkdir", late)
+    with OutputFolder(shared / "kick") as folder:
+        (folder.path / "manifest.json").write_text("{}")
+        folder.commit()
+    assert listing(tmp_path).keys() >= {"parts/kick/manifest.json"}
 
 
 @pytest.mark.parametrize("fails_at", range(1, 12))

@@ -11,13 +11,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import unweave
+from tests.commands import Run
 from tests.test_corpus import listing, log_of
 from unweave import Audio, Dictionary, cli
 from unweave.cli import batch as command
@@ -34,21 +34,6 @@ BROKEN = {
     120: (b"not a sound at all" * 100, "is not a sound file"),
     199: (b"\x89PNG\r\n\x1a\n" + bytes(1000), "is not a sound file"),
 }
-
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Call the command line in this process: exit code, stdout, stderr."""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = cli.main([str(each) for each in arguments])
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return call
 
 
 def make_sounds(folder: Path, n_files: int) -> None:
@@ -67,11 +52,10 @@ def make_sounds(folder: Path, n_files: int) -> None:
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(here: Path) -> Path:
     """Four sounds, the last of them broken, below the working directory."""
-    monkeypatch.chdir(tmp_path)
-    make_sounds(tmp_path / "in", 4)
-    return tmp_path
+    make_sounds(here / "in", 4)
+    return here
 
 
 def started(*arguments: str, folder: Path) -> subprocess.Popen[str]:

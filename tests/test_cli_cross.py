@@ -3,43 +3,28 @@
 import io
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import unweave
-from unweave import cli
+from tests.commands import Run
 from unweave.audio import Audio
 from unweave.cross import cross
 from unweave.synthesis import drum_loop
 
-Run = Callable[..., tuple[int, str, str]]
+COMMAND = "cross"
 FAST = ("--iterations", "4", "--phase-iterations", "2")
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(here: Path) -> Path:
     """A folder with a stereo drum loop and a melody of another rate in it, as working directory."""
-    unweave.save(tmp_path / "loop.wav", drum_loop(n_bars=1, stereo=True, sample_rate=22050)["mix"])
+    unweave.save(here / "loop.wav", drum_loop(n_bars=1, stereo=True, sample_rate=22050)["mix"])
     t = np.arange(16000) / 16000
-    unweave.save(tmp_path / "tune.wav", Audio(0.3 * np.sin(2 * np.pi * (300 + 200 * t) * t), 16000))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Call the command line in this process: exit code, stdout, stderr."""
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = cli.main(["cross", *arguments])
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return call
+    unweave.save(here / "tune.wav", Audio(0.3 * np.sin(2 * np.pi * (300 + 200 * t) * t), 16000))
+    return here
 
 
 def test_the_file_holds_what_the_library_makes(here: Path, run: Run) -> None:

@@ -3,14 +3,13 @@
 import io
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import unweave
-from unweave import cli
+from tests.commands import Run, done, refused
 from unweave.audio import Audio
 from unweave.cli.names import part_names
 from unweave.dictionary import Dictionary
@@ -20,7 +19,6 @@ from unweave.seeds import Seeds, seed
 from unweave.synthesis import drum_loop
 from unweave.training import learn_examples
 
-Run = Callable[..., tuple[int, str, str]]
 SMALL = STFT(512)
 DRUMS = ("kick", "snare", "hihat")
 PLAIN = ("--no-pictures", "--no-page", "--restarts", "1", "--max-iter", "5")
@@ -47,33 +45,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def here(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(folder)
     return folder
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Call the command line in this process: exit code, stdout, stderr."""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = cli.main([str(each) for each in arguments])
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return call
-
-
-def done(result: tuple[int, str, str]) -> str:
-    code, out, err = result
-    assert (code, err) == (0, ""), err
-    return out
-
-
-def refused(result: tuple[int, str, str], code: int) -> str:
-    assert result[0] == code, result
-    assert result[1] == ""
-    assert result[2].startswith("unweave: ")
-    assert result[2].count("\n") == 1
-    return result[2]
 
 
 # ---------------------------------------------------------------- seed
@@ -314,7 +285,7 @@ def test_info_tells_silence_and_emptiness(run: Run, tmp_path: Path) -> None:
 
 def test_info_refuses_archives_of_others(run: Run, tmp_path: Path) -> None:
     np.savez(tmp_path / "other.npz", W=np.ones(3))
-    assert "is an archive of NumPy, but no file of unweave" in refused(run("info", tmp_path / "other.npz"), 1)
+    assert "holds arrays, but is no file of unweave" in refused(run("info", tmp_path / "other.npz"), 1)
     (tmp_path / "broken.npz").write_bytes(b"PK\x03\x04rubbish")
     assert "broken.npz is not" in refused(run("info", tmp_path / "broken.npz"), 1)
     (tmp_path / "manifest.json").write_text('{"format": "unweave manifest"}')

@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import numpy as np
 import pytest
 
 import unweave
-from unweave import cli
+from tests.commands import Run
 from unweave import flucoma as fl
 from unweave.cli.flags import flags_of
 from unweave.cli.programs import PROGRAMS
@@ -21,30 +20,22 @@ from unweave.cli.wrappers import NAMES, OTHERS, install
 from unweave.synthesis import drum_loop
 
 ROOT = Path(__file__).resolve().parents[1]
-Run = Callable[..., tuple[int, str, str]]
+COMMAND = "fluid"
 FFT = "-fftsettings 512 256 512 512"
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(here: Path) -> Path:
     """A folder with a drum loop of half a second in it, as working directory."""
     audio = drum_loop(n_bars=1, stereo=True, sample_rate=22050)["mix"]
-    unweave.save(tmp_path / "loop.wav", unweave.Audio(audio.samples[:, :11025], 22050))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+    unweave.save(here / "loop.wav", unweave.Audio(audio.samples[:, :11025], 22050))
+    return here
 
 
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
+def run(run: Run) -> Run:
     """Call the command line in this process, with a line of words: exit code, stdout, stderr."""
-
-    def call(line: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = cli.main(["fluid", *line.split()])
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return call
+    return lambda line: run(*line.split())
 
 
 def equal(path: str, buffer: fl.Buffer) -> None:

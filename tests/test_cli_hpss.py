@@ -2,19 +2,17 @@
 
 import io
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import unweave
-from unweave import cli
+from tests.commands import Run, names
 from unweave.hpss import hpss
 from unweave.synthesis import drum_loop
 from unweave.transients import transients
 
-Run = Callable[..., tuple[int, str, str]]
 COMMANDS = {"hpss": ("harmonic", "percussive"), "transients": ("transients", "residual")}
 
 
@@ -27,27 +25,9 @@ def loop_bytes(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 @pytest.fixture
-def here(tmp_path: Path, loop_bytes: bytes, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (tmp_path / "loop.wav").write_bytes(loop_bytes)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Call the command line in this process: exit code, stdout, stderr."""
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = cli.main(list(arguments))
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return call
-
-
-def files(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir()}
+def here(here: Path, loop_bytes: bytes) -> Path:
+    (here / "loop.wav").write_bytes(loop_bytes)
+    return here
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -55,7 +35,7 @@ def test_the_parts_are_those_of_the_library_and_sum_to_the_recording(command: st
     code, out, err = run(command, "loop.wav")
     assert (code, err) == (0, "")
     folder = here / f"loop-{command}"
-    assert files(folder) == {f"{name}.wav" for name in COMMANDS[command]} | {"manifest.json"}
+    assert names(folder) == {f"{name}.wav" for name in COMMANDS[command]} | {"manifest.json"}
     assert out.splitlines()[0].split() == ["part", "file", "level", "dB", "share", "%"]
     assert out.splitlines()[-1] == f"The parts are in loop-{command}."
     recording = unweave.load(here / "loop.wav")
@@ -73,14 +53,14 @@ def test_advanced_writes_a_residual_and_overwriting_takes_it_away(here: Path, ru
     assert (
         run("hpss", "loop.wav", "--mode", "advanced", "--harmonic-threshold", "0", "6", "1", "3", "-o", "out")[0] == 0
     )
-    assert "residual.wav" in files(here / "out")
+    assert "residual.wav" in names(here / "out")
     settings = json.loads((here / "out" / "manifest.json").read_text("utf-8"))["settings"]
     assert settings["harmonic_threshold"] == [0, 6, 1, 3]
     code, _, err = run("hpss", "loop.wav", "-o", "out")
     assert code == 1
     assert "out is not empty" in err
     assert run("hpss", "loop.wav", "-o", "out", "--overwrite", "--quiet") == (0, "", "")
-    assert files(here / "out") == {"harmonic.wav", "percussive.wav", "manifest.json"}
+    assert names(here / "out") == {"harmonic.wav", "percussive.wav", "manifest.json"}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -143,7 +123,7 @@ def test_what_cannot_be_is_refused_in_one_sentence(
     assert (found, out) == (code, "")
     assert words in err
     assert len(err.splitlines()) == 1
-    assert files(here) == {"loop.wav"}
+    assert names(here) == {"loop.wav"}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -155,7 +135,7 @@ def test_a_failure_leaves_nothing_behind(command: str, here: Path, run: Run, mon
     code, _, err = run(command, "loop.wav")
     assert code == 1
     assert "No space left on device" in err
-    assert files(here) == {"loop.wav"}
+    assert names(here) == {"loop.wav"}
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -1,44 +1,29 @@
 """`unweave sines`: what it writes, what it says, and what it leaves alone."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import unweave
-from unweave import cli
+from tests.commands import Run
 from unweave.audio import Audio
 from unweave.framing import STFT
 from unweave.sines import sines, tracks
 
-Run = Callable[..., tuple[int, str, str]]
+COMMAND = "sines"
 RATE = 16000
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(here: Path) -> Path:
     """A folder with two tones in noise in it, one in each channel, as working directory."""
     t = np.arange(RATE) / RATE
     noise = 0.01 * np.random.default_rng(0).standard_normal((2, RATE))
     tones = 0.3 * np.sin(2 * np.pi * np.array([[440.0], [1000.0]]) * t)
-    unweave.save(tmp_path / "two.wav", Audio(tones + noise, RATE))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Call the command line in this process: exit code, stdout, stderr."""
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = cli.main(["sines", *arguments])
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return call
+    unweave.save(here / "two.wav", Audio(tones + noise, RATE))
+    return here
 
 
 def test_the_folder_holds_what_the_library_makes(here: Path, run: Run) -> None:

@@ -1,7 +1,6 @@
 """`unweave stft`: what it writes, the way back, and what it refuses."""
 
 import json
-from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
@@ -9,37 +8,23 @@ import numpy as np
 import pytest
 
 import unweave
-from unweave import cli
+from tests.commands import Run
 from unweave.audio import Audio
 from unweave.errors import WriteError
 from unweave.framing import STFT
 from unweave.polar import PADDINGS, to_polar
 from unweave.synthesis import drum_loop
 
-Run = Callable[..., tuple[int, str, str]]
+COMMAND = "stft"
 RATE = 22050
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(here: Path) -> Path:
     """A folder with a stereo drum loop of an odd length in it, as working directory."""
     loop = drum_loop(n_bars=1, stereo=True, sample_rate=RATE)["mix"]
-    unweave.save(tmp_path / "loop.wav", Audio(loop.samples[:, :12347], RATE))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Call the command line in this process: exit code, stdout, stderr."""
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = cli.main(["stft", *arguments])
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return call
+    unweave.save(here / "loop.wav", Audio(loop.samples[:, :12347], RATE))
+    return here
 
 
 def error(first: str, second: str, edge: int = 0) -> float:

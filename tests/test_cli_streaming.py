@@ -3,21 +3,19 @@
 import csv
 import io
 import json
-from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import unweave as uw
-from unweave import cli
+from tests.commands import Run, done
 from unweave.cli.filter import file_names
 from unweave.matching import match_by
 from unweave.onsets import find_onsets
 from unweave.streaming import filter_by
 from unweave.synthesis import drum_loop
-
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="module")
@@ -37,30 +35,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def here(tmp_path: Path, made: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(here: Path, made: Path) -> Path:
     for each in made.iterdir():
-        (tmp_path / each.name).write_bytes(each.read_bytes())
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Call the command line in this process: exit code, stdout, stderr."""
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = cli.main(list(arguments))
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return call
-
-
-def done(result: tuple[int, str, str]) -> str:
-    code, out, err = result
-    assert (code, err) == (0, ""), err
-    return out
+        (here / each.name).write_bytes(each.read_bytes())
+    return here
 
 
 # ---------------------------------------------------------------- filter
@@ -182,6 +160,19 @@ def test_lines_of_json_tell_the_same(here: Path, run: Run) -> None:
     ]
 
 
+def test_rows_are_printed_as_they_are_known(here: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = import_module("unweave.cli.match")
+    for form in ("--csv", "--jsonl"):
+        at_once = done(run("match", "loop.wav", "--bases", "kit.npz", form))
+        told: list[str] = []
+        with monkeypatch.context() as patch:
+            patch.setattr(module, "_BLOCK", 8192)
+            patch.setattr(module, "say", told.append)
+            done(run("match", "loop.wav", "--bases", "kit.npz", form))
+        assert len(told) >= uw.load("loop.wav").n_samples // 8192
+        assert "".join(f"{lines}\n" for lines in told) == at_once
+
+
 def test_onsets_are_told_with_label_and_volume(here: Path, run: Run) -> None:
     options = ("--bases", "kit.npz", "--onsets", "--threshold", "0.2", "--refractory", "0.1", "--look-ahead", "0.05")
     rows = list(csv.reader(io.StringIO(done(run("match", "loop.wav", *options)))))
@@ -229,7 +220,7 @@ def test_options_without_effect_and_out_of_range_are_refused(
 def test_the_second_half_of_a_loop_is_split_by_what_the_first_has_taught(
     shared: Path, tmp_path: Path, run: Run
 ) -> None:
-    from unweave.evaluate import si_sdr
+    from unweave.evaluation import si_sdr
     from unweave.training import learn_examples
 
     stems = ("kick", "snare", "hihat")

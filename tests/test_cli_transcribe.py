@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import unweave
+from tests.commands import Run, names
 from unweave import cli
 from unweave.cues import read_cues
 from unweave.midi import read_midi
@@ -22,8 +23,7 @@ from unweave.noteformats import read_notes
 from unweave.notes import Note
 from unweave.synthesis import drum_loop
 
-Run = Callable[..., tuple[int, str, str]]
-
+COMMAND = "transcribe"
 STEP = 60 / 104 / 4
 DRUMS = tuple(
     Note(onset=place * STEP, offset=place * STEP + 0.1, label=label, velocity=0.8)
@@ -41,23 +41,9 @@ def loop_bytes(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 @pytest.fixture
-def here(tmp_path: Path, loop_bytes: bytes, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (tmp_path / "loop.wav").write_bytes(loop_bytes)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Call the command line in this process: exit code, stdout, stderr."""
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = cli.main(["transcribe", *arguments])
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return call
+def here(here: Path, loop_bytes: bytes) -> Path:
+    (here / "loop.wav").write_bytes(loop_bytes)
+    return here
 
 
 @pytest.fixture
@@ -75,10 +61,6 @@ def hears(monkeypatch: pytest.MonkeyPatch) -> Callable[[tuple[Note, ...]], list[
         return asked
 
     return told
-
-
-def names(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir()}
 
 
 def test_drums_become_midi_rows_a_picture_and_a_sound(here: Path, run: Run, hears: Any) -> None:

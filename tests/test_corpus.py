@@ -19,6 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.commands import listing as files_below
 from unweave import corpus, threads
 from unweave.corpus import Processes, Progress, Serial, find_sounds, places, process
 from unweave.errors import InvalidInput, ReadError, WriteError
@@ -56,11 +57,7 @@ def tell_threads(source: Path, target: Path) -> None:
 
 def listing(folder: Path) -> dict[str, str]:
     """The files below a folder, with what is in them, but for the log."""
-    return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != "log.jsonl"
-    }
+    return files_below(folder, leave_out="log.jsonl")
 
 
 def log_of(folder: Path) -> list[dict[str, Any]]:

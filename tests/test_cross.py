@@ -120,6 +120,14 @@ def test_levels_that_nobody_meets_do_no_harm(source_level, target_level):
     assert np.linalg.norm(result - usual.samples) < 0.05 * np.linalg.norm(usual.samples)
 
 
+@pytest.mark.parametrize(("source_level", "target_level"), [(1e-44, 1e-44), (1e-44, 1.0), (1.0, 1e-44), (1e-45, 1e30)])
+def test_levels_of_which_few_digits_are_left_give_a_sound_of_the_level_of_the_target(source_level, target_level):
+    noise = np.random.default_rng(0).uniform(-1, 1, (2, 3000))
+    source, target = (Audio((noise * level).astype(np.float32), RATE) for level in (source_level, target_level))
+    result = cross(source, target, **FAST).samples.astype(np.float64)
+    assert 0.1 < np.linalg.norm(result) / np.linalg.norm(target.samples.astype(np.float64)) < 3
+
+
 # -- shape: channels, rates, lengths
 
 

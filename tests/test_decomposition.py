@@ -5,7 +5,7 @@ from unweave.audio import Audio, load
 from unweave.decomposition import decompose, magnitudes, steps
 from unweave.dictionary import Dictionary
 from unweave.errors import Incompatible, InvalidInput
-from unweave.evaluate import best_permutation, si_sdr
+from unweave.evaluation import best_permutation, si_sdr
 from unweave.factorization import Stop
 from unweave.framing import STFT
 from unweave.nmf import Progress, run

@@ -6,13 +6,16 @@ that cannot run here is marked on the line before, with the reason: `<!-- not ru
 
 import doctest
 import importlib
+import io
 import re
 import shlex
 import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -82,30 +85,29 @@ def commands_of(block: Block) -> list[str]:
 # ---------------------------------------------------------------- running it
 
 
-@pytest.fixture(scope="session")
-def loop(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The drum loop of `unweave demo`, as the bytes of a wav file."""
+@pytest.fixture
+def folder(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the drum loop of `unweave demo`, as working directory, where `unweave` is this very package.
+
+    It is there as a 'song' and in a folder of recordings as well.
+    """
     import unweave
     from unweave.synthesis import drum_loop
 
-    path = tmp_path_factory.mktemp("loop") / "loop.wav"
-    unweave.save(path, drum_loop()["mix"])
-    return path.read_bytes()
-
-
-@pytest.fixture
-def folder(tmp_path: Path, loop: bytes, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a drum loop, as working directory, where `unweave` is this very package."""
+    shortened = partial(drum_loop, 2) if page == COMMANDS else drum_loop  # half a loop is enough for 50 commands
     place = tmp_path / "reader"
     programs = tmp_path / "programs"
     place.mkdir()
     programs.mkdir()
-    (place / "loop.wav").write_bytes(loop)
+    (place / "recordings").mkdir()
+    for name in ("loop.wav", "song.wav", "recordings/loop.wav"):
+        unweave.save(place / name, shortened()["mix"])
     program = programs / "unweave"
     program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m unweave "$@"\n')
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(programs), prepend=":")
     monkeypatch.chdir(place)
+    monkeypatch.setattr(importlib.import_module("unweave.cli.demo"), "drum_loop", shortened)
     return place
 
 
@@ -124,12 +126,47 @@ def run_python(block: Block, page: str, namespace: dict[str, Any]) -> None:
         pytest.fail("".join(told), pytrace=False)
 
 
+def split_command(command: str) -> tuple[list[str], dict[str, str]] | None:
+    """The words behind `unweave`, and the files behind ``<`` and ``>``; None where it takes a shell to read them."""
+    if re.search(r"[|;&$`~()\n]", command) or not command.startswith("unweave "):
+        return None
+    lexer = shlex.shlex(command, posix=True, punctuation_chars="<>")
+    lexer.whitespace_split = True
+    words = list(lexer)
+    files: dict[str, str] = {}
+    while len(words) > 2 and words[-2] in ("<", ">"):
+        files[words[-2]] = words[-1]
+        del words[-2:]
+    meant = [sorted(map(str, Path().glob(word))) if "*" in word else [word] for word in words[1:]]
+    return [word for several in meant for word in several], files
+
+
+def call(words: list[str], files: dict[str, str]) -> tuple[int, str]:
+    """Call the command line in this process, which need not load everything anew: exit code, and what was said."""
+    from unweave import cli
+
+    heap = io.BytesIO()
+    said = io.TextIOWrapper(heap, "utf-8", write_through=True)
+    with ExitStack() as opened, pytest.MonkeyPatch.context() as patch:
+        if "<" in files:
+            patch.setattr(sys, "stdin", opened.enter_context(Path(files["<"]).open(encoding="latin-1")))
+        out = opened.enter_context(Path(files[">"]).open("w", encoding="utf-8")) if ">" in files else said
+        patch.setattr(sys, "stdout", out)
+        patch.setattr(sys, "stderr", said)
+        code = cli.main(words)
+    return code, heap.getvalue().decode()
+
+
 def run_command(command: str, where: str) -> None:
     """Run a command line of a page; it must succeed."""
-    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False, timeout=180)
-    if done.returncode:
-        said = f"{done.stdout}{done.stderr}".strip()
-        pytest.fail(f"{where}: `{command}` ended with exit code {done.returncode}:\n{said}", pytrace=False)
+    read = split_command(command)
+    if read is None:
+        done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False, timeout=180)
+        code, said = done.returncode, done.stdout + done.stderr
+    else:
+        code, said = call(*read)
+    if code:
+        pytest.fail(f"{where}: `{command}` ended with exit code {code}:\n{said.strip()}", pytrace=False)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=_name)
@@ -369,6 +406,22 @@ def test_a_command_that_fails_is_found() -> None:
     run_command("true", "page:1")
     with pytest.raises(pytest.fail.Exception, match="page:1: `exit 3` ended with exit code 3"):
         run_command("exit 3", "page:1")
+
+
+def test_a_command_that_needs_no_shell_is_called_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("b.wav", "a.wav"):
+        (tmp_path / name).write_text("")
+    assert split_command('unweave x *.wav --name "{label} > {ext}" < in > out') == (
+        ["x", "a.wav", "b.wav", "--name", "{label} > {ext}"],
+        {"<": "in", ">": "out"},
+    )
+    assert split_command("unweave x | cat") is None
+    assert split_command("true") is None
+    run_command("unweave doctor > told", "page:1")
+    assert "unweave" in (tmp_path / "told").read_text()
+    with pytest.raises(pytest.fail.Exception, match="ended with exit code 2:\nunweave: .*nothing"):
+        run_command("unweave nothing", "page:1")
 
 
 def test_the_section_of_a_command_ends_at_the_next_heading_of_its_level() -> None:

@@ -7,9 +7,9 @@ import pytest
 
 from unweave import Audio, Dictionary, InvalidInput, load
 from unweave.audio import resample
-from unweave.drumkits import CLASSES, read_kits, shipped
 from unweave.drums import transcribe_drums, transcribe_kit
-from unweave.drumtaught import class_of, likeness
+from unweave.drums.kits import CLASSES, read_kits, shipped
+from unweave.drums.taught import class_of, likeness
 from unweave.errors import Incompatible, ReadError
 from unweave.synthesis import _PATTERN, drum_loop, pink_noise
 from unweave.threads import limit

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from unweave import Audio, InvalidInput, load
-from unweave.drummodel import LONGEST, Strikes, StrokeModel, learned_shares, stem_bands
 from unweave.drums import transcribe_drums
-from unweave.drumstems import ALWAYS, DrumOptions, drum_pieces, separate_drums
-from unweave.evaluate import si_sdr
+from unweave.drums.model import LONGEST, Strikes, StrokeModel, learned_shares, stem_bands
+from unweave.drums.stems import ALWAYS, Drums, drum_pieces, separate_drums
+from unweave.evaluation import si_sdr
 from unweave.framing import STFT
 from unweave.notes import Note
 from unweave.synthesis import drum_loop, pink_noise
@@ -155,8 +155,8 @@ def test_strokes_of_a_loop_that_are_given_come_round_again():
 
 
 def test_a_long_recording_comes_in_pieces_that_fit_together(monkeypatch, loop, stems):
-    monkeypatch.setattr("unweave.drumstems._PIECE", 512)
-    names, pieces = drum_pieces(loop["mix"], DrumOptions())
+    monkeypatch.setattr("unweave.drums.stems._PIECE", 512)
+    names, pieces = drum_pieces(loop["mix"], Drums())
     found = list(pieces)
     assert len(found) > 1
     joined = np.concatenate(found, axis=2)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from unweave.audio import Audio
 from unweave.errors import Incompatible
-from unweave.evaluate import FLOOR, best_permutation, si_sdr
+from unweave.evaluation import FLOOR, best_permutation, si_sdr
 
 
 def noise(seed, n_channels=1, n=2000):

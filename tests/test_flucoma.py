@@ -376,7 +376,7 @@ def test_a_source_that_is_far_too_loud_is_refused() -> None:
         ({"basesmode": 1}, "basesmode=1 (seed) needs bases, but none are given"),
         ({"actmode": 2}, "actmode=2 (fixed) needs activations, but none are given"),
         ({"basesmode": 2, "bases": np.ones((513, 2))}, "bases has 513 frames and 2 channels, but (513, 1) are needed"),
-        ({"actmode": 1, "activations": np.ones((4, 1))}, "activations has 4 frames and 1 channels, but (44, 1)"),
+        ({"actmode": 1, "activations": np.ones((4, 1))}, "activations has 4 frames and 1 channel, but (44, 1)"),
         ({"basesmode": 1, "bases": -np.ones((513, 1))}, "bases contains -1, but no entry may be negative"),
         ({"basesmode": 1, "bases": np.full((513, 1), np.nan)}, "contains NaN"),
         ({"resynthmode": 2}, "resynthmode=2 is not one of 0 (none), 1 (resynthesis)"),

@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 
 from unweave.audio import Audio
+from unweave.decomposition import decompose
 from unweave.errors import InvalidInput
 from unweave.factorization import Factorization
 from unweave.framing import STFT
-from unweave.grouping import CUES, group
+from unweave.grouping import group
 from unweave.parts import Decomposition
 from unweave.plot import groups, save_figure
 
@@ -85,13 +86,34 @@ def test_groups_are_the_sums_of_their_components_and_sum_to_the_recording(power,
     assert sum(sound.samples for sound in sounds.values()) == pytest.approx(parts.audio.samples, abs=1e-6)
 
 
-@pytest.mark.parametrize("by", [cue for cue in CUES if cue != "place"])
+def test_by_pitch_there_is_a_group_for_each_pitch_and_one_for_what_is_no_tone():
+    bases = [tone_basis(70), band_basis(2000, 3000), tone_basis(77), tone_basis(70.2), band_basis(500, 3500)]
+    parts = parts_of(bases)
+    found = group(parts, "pitch")
+    assert dict(found.groups) == {"0": (0, 3), "1": (1, 4), "2": (2,)}
+    assert dict(group(parts, "pitch", 2).groups) == {"0": (0, 2, 3), "1": (1, 4)}
+
+
+def test_several_cues_count_together():
+    low, high = band_basis(200, 600), band_basis(2000, 3000)
+    early, late = np.zeros(200), np.zeros(200)
+    early[[20, 100]], late[[60, 140]] = 1, 1
+    parts = parts_of([low, low, high, high], np.stack([early, late, early, late]))
+    both = group(parts, ("timbre", "onset"), 4)
+    assert len(both.groups) == 4
+    assert both.by == "timbre and onset"
+    assert both.distances.max() == pytest.approx(2)
+    assert dict(group(parts, ["timbre"], 2).groups) == {"0": (0, 1), "1": (2, 3)}
+    assert dict(group(parts, ["onset"], 2).groups) == {"0": (0, 2), "1": (1, 3)}
+
+
+@pytest.mark.parametrize("by", ["timbre", "pitch", "onset", ("timbre", "onset")])
 def test_one_component_and_silence_have_groups(by):
-    assert dict(group(parts_of([band_basis(0, 100)]), by).groups) == {"0": (0,)}
-    silent = parts_of([np.zeros(SETTINGS.n_bins)] * 3, np.zeros((3, 200)))
-    found = group(silent, by, 2)
-    assert sorted(k for members in found.groups.values() for k in members) == [0, 1, 2]
-    assert np.isfinite(found.distances).all()
+    assert dict(group(parts_of([tone_basis(60)]), by).groups) == {"0": (0,)}
+    for n in (0, 1, 4000):
+        found = group(decompose(Audio(np.zeros(n), RATE), 3), by, 2)
+        assert sorted(k for members in found.groups.values() for k in members) == [0, 1, 2]
+        assert np.isfinite(found.distances).all()
 
 
 @pytest.mark.parametrize("n_groups", [1, 2, 3, 4])
@@ -103,7 +125,11 @@ def test_there_are_as_many_groups_as_are_wanted(n_groups):
 @pytest.mark.parametrize(
     ("by", "n_groups", "words"),
     [
-        ("colour", None, "by='colour' is not one of timbre, pitch, onset, place"),
+        ("colour", None, "by='colour' is not among timbre, pitch, onset, place"),
+        (("timbre", "colour"), None, "by=.'timbre', 'colour'. is not among timbre, pitch, onset, place"),
+        ((), None, "by=.. is not among timbre"),
+        (3, None, "by=3 is not among timbre"),
+        ("pitch", None, "by='pitch' needs tones: none of these components is one"),
         ("timbre", 0, "n_groups=0 is not a whole number from 1 to 3"),
         ("timbre", 4, "n_groups=4 is not a whole number from 1 to 3"),
         ({"a": [3]}, None, "group 'a' names component 3: there are 3, numbered from 0"),

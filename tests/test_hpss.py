@@ -7,7 +7,7 @@ import pytest
 
 from unweave.audio import Audio, load
 from unweave.errors import Incompatible, InvalidInput
-from unweave.evaluate import si_sdr
+from unweave.evaluation import si_sdr
 from unweave.framing import STFT
 from unweave.hpss import HPSS, MODES, HPSSModel, hpss, hpss_masks, hpss_pieces
 from unweave.medians import mirrored, running_median
@@ -258,6 +258,15 @@ def test_a_stream_begins_anew_after_its_end(stereo):
         np.testing.assert_array_equal(one, three)
 
 
+def test_an_array_is_taken_with_its_rate(stereo):
+    parts = hpss(stereo.samples, sample_rate=RATE, **QUICK)
+    for one, other in zip(parts, hpss(stereo, **QUICK), strict=True):
+        assert one.sample_rate == RATE
+        np.testing.assert_array_equal(one.samples, other.samples)
+    with pytest.raises(InvalidInput, match="An array does not say its rate"):
+        hpss(stereo.samples)
+
+
 # -- refusals
 
 
@@ -290,9 +299,9 @@ def test_what_cannot_be_is_refused_by_name(options, words, mix):
 def test_other_refusals(mix):
     with pytest.raises(InvalidInput, match="too loud for numbers of 32 bits"):
         hpss(Audio(np.full(4096, 3e38), RATE), stft=SMALL)
-    with pytest.raises(InvalidInput, match="n_channels=0 is not a whole number of at least 1"):
+    with pytest.raises(InvalidInput, match="n_channels=0 is not a whole number from 1 to 65535"):
         HPSS(0)
-    with pytest.raises(Incompatible, match="the block has 1 channels, but n_channels=2"):
+    with pytest.raises(Incompatible, match="the block has 1 channel, but n_channels=2"):
         HPSS(2).process(np.zeros(5))
     with pytest.raises(InvalidInput, match="NaN"):
         HPSS().process([0.0, np.nan])

@@ -1,10 +1,14 @@
 """librosa: its sounds and spectrograms go in and come back bit by bit, and its `decompose` takes `unweave.NMF`.
 
 The cases of `decompose` are those that its documentation promises, and those of its tests by what they ask: shapes with
-and without channels, `sort`, `fit=False`, the refusals. librosa's tests do not come with the package, so they are
-written anew here. What needs librosa itself is skipped where it is absent.
+and without channels, `sort`, `fit=False`, the refusals. librosa's tests do not come with the package:
+benchmarks/librosa_suite.py asks those of a checkout, and is asked here with some of our own. What needs librosa itself
+is skipped where it is absent.
 """
 
+import subprocess
+import sys
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -16,6 +20,7 @@ from unweave.librosa import from_librosa, to_librosa
 from unweave.synthesis import drum_loop
 
 RATE = 22050
+SUITE = Path(__file__).resolve().parents[1] / "benchmarks" / "librosa_suite.py"
 
 
 @pytest.fixture(scope="module")
@@ -272,3 +277,59 @@ def test_the_parts_are_heard_with_the_phase_of_the_recording(librosa: ModuleType
     )
     theirs = librosa.istft(np.outer(components[:, 0], activations[0]) * np.exp(1j * np.angle(D)), length=y.size)
     np.testing.assert_allclose(parts.product(0).samples[0], theirs, atol=1e-4)
+
+
+# ---------------------------------------------------------------- librosa's own tests
+
+TESTS = """
+import os
+import pytest
+import sklearn.decomposition
+import unweave
+
+@pytest.fixture
+def y22050():
+    with open(os.path.join("tests", "data", "test1_22050.wav"), "rb") as file:
+        return file.read()
+
+def test_given():
+    assert isinstance(sklearn.decomposition.NMF(2), unweave.NMF)
+
+def test_not_asked():
+    pass
+
+@pytest.mark.xfail(raises=unweave.InvalidInput)
+def test_refused():
+    sklearn.decomposition.NMF("no number").fit([[1.0, 2.0]])
+
+def test_recording(y22050):
+    assert y22050 == b"a recording"
+"""
+
+
+def asked(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    line = [sys.executable, str(SUITE), str(folder / "tests" / "test_decompose.py"), *options]
+    return subprocess.run(line, capture_output=True, text=True, check=False, timeout=300)
+
+
+@pytest.mark.usefixtures("librosa")
+def test_librosas_own_tests_are_asked_with_the_class_exchanged_and_counted(tmp_path: Path) -> None:
+    folder = tmp_path / "tests"
+    folder.mkdir()
+    refused = asked(tmp_path)
+    assert refused.returncode == 1
+    assert "is not librosa's tests/test_decompose.py" in refused.stderr
+    (folder / "test_core.py").touch()
+    (folder / "test_decompose.py").write_text(TESTS, "utf-8")
+    done = asked(tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 passed, 1 passed by being refused, as they ask" in done.stdout
+    assert "2 of them took unweave.NMF" in done.stdout
+    assert "1 test1_22050.wav is not in tests/data" in done.stdout
+    (folder / "data").mkdir()
+    (folder / "data" / "test1_22050.wav").write_bytes(b"another")
+    failed = asked(tmp_path, "-k", "recording or given")
+    assert failed.returncode == 1
+    assert "1 failed, 1 passed" in failed.stdout
+    assert "test_recording" in failed.stdout
+    assert "0 excluded" in failed.stdout

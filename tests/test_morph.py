@@ -318,7 +318,7 @@ def test_a_block_of_the_wrong_kind_is_refused(notes, drums):
     with pytest.raises(InvalidInput, match="NaN"):
         live.process(np.full((1, 64), np.nan))
     live.process(np.zeros((2, 64)))
-    with pytest.raises(Incompatible, match="the block has 1 channels, but 2 are needed, as before"):
+    with pytest.raises(Incompatible, match="the block has 1 channel, but 2 are needed, as before"):
         live.process(np.zeros(64))
     with pytest.raises(Incompatible, match=r"interpolation.shape=\(3,\), but one number, or one for each of 64"):
         stored.process(64, [0, 0.5, 1])
@@ -330,7 +330,7 @@ def test_a_block_of_the_wrong_kind_is_refused(notes, drums):
 
 def test_an_input_of_other_channels_than_the_bases_is_refused():
     stereo = Dictionary(np.ones((2, BINS, 1)), (), SETTINGS, RATE)
-    with pytest.raises(Incompatible, match="the input has 1 channels, but the bases have 2"):
+    with pytest.raises(Incompatible, match="the input has 1 channel, but the bases have 2"):
         NMFMorph(stereo, stereo).process(np.zeros(64))
 
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unweave.errors import InvalidInput
+from unweave.evaluation import LabelScores, NoteScore, score_labels, score_onsets, score_pitches
 from unweave.notes import Note
-from unweave.notescores import LabelScores, NoteScore, score_labels, score_onsets, score_pitches
 
 
 def hits(*onsets, label="kick", velocities=None):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from unweave.errors import Incompatible, InvalidInput, ReadError, WriteError
-from unweave.npz import read_npz, understood, write_npz
+from unweave.npz import read_npy, read_npz, understood, write_npz
 
 ARRAYS = {"bases": np.arange(6, dtype=np.float32).reshape(2, 3), "counts": np.array([1, 2**40])}
 SETTINGS = {"name": "Große Trommel ♪", "seed": 2**62, "beta": 0.1, "list": [1, None, True]}
@@ -54,7 +54,10 @@ def test_nothing_is_pickled(path):
 
 def test_nothing_is_unpickled(path):
     np.savez(path, bad=np.array([{}, None], dtype=object))
-    with pytest.raises(ReadError, match="file.npz is not a test of unweave .* Object arrays cannot be loaded"):
+    with pytest.raises(
+        ReadError,
+        match=r"file.npz is not a test of unweave \(\.npz\): 'bad' in it is damaged, or no array of numbers\.$",
+    ):
         read_npz(path, "a test")
 
 
@@ -122,6 +125,25 @@ def test_bytes_of_another_kind_are_refused_in_one_sentence(path, content):
         read_npz(path, "a test")
 
 
+def test_what_is_wrong_is_said_in_words_of_ours(path):
+    for content, reason in (
+        (b"RIFF....WAVE", "it is no archive of arrays at all."),
+        (b"PK\x03\x04rubbish", "it is damaged, or a part of it is missing."),
+        (b"\x93NUMPY\x01", "it is damaged, or a part of it is missing."),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(ReadError) as told:
+            read_npz(path, "a test")
+        assert str(told.value) == f"{path} is not a test of unweave (.npz): {reason}"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("word/document.xml", "<text/>")
+    with pytest.raises(ReadError, match=r"'word/document\.xml' in it is damaged, or no array of numbers\.$"):
+        read_npz(path, "a test")
+    np.savez(path, settings=np.array("no json"))
+    with pytest.raises(ReadError, match=r"its settings are no text in JSON\.$"):
+        read_npz(path, "a test")
+
+
 def test_a_single_array_is_refused(path):
     with path.open("wb") as file:
         np.save(file, np.zeros(3))
@@ -172,3 +194,36 @@ def test_damaged_bytes_raise_a_read_error_or_nothing(path, compressed):
 def test_what_a_file_says_wrong_is_the_fault_of_the_file(error, words):
     with pytest.raises(ReadError, match=words), understood("a.npz"):
         raise error
+
+
+# -- one array
+
+
+def test_one_array_comes_back_as_it_was(tmp_path):
+    np.save(tmp_path / "a.npy", ARRAYS["bases"])
+    np.testing.assert_array_equal(read_npy(tmp_path / "a.npy"), ARRAYS["bases"])
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "is not a matrix that NumPy can read: it does not begin like one (.npy)."),
+        (b"text " * 99, "is not a matrix that NumPy can read: it does not begin like one (.npy)."),
+        (b"PK\x03\x04", "is not a matrix that NumPy can read: it does not begin like one (.npy)."),
+        (b"\x93NUMPY", "is not a matrix that NumPy can read: it is damaged, or holds something else than numbers."),
+        (None, "cannot be read: No such file or directory."),
+    ],
+)
+def test_a_file_without_one_array_is_refused_in_words_of_ours(tmp_path, content, words):
+    path = tmp_path / "a.npy"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ReadError) as told:
+        read_npy(path)
+    assert str(told.value) == f"{path} {words}"
+
+
+def test_one_array_of_objects_is_not_unpickled(tmp_path):
+    np.save(tmp_path / "a.npy", np.array([{}, None], dtype=object))
+    with pytest.raises(ReadError, match="is damaged, or holds something else than numbers"):
+        read_npy(tmp_path / "a.npy")

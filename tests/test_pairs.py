@@ -155,7 +155,7 @@ def test_mismatches_are_sentences_where_flucoma_is_silent():
         Pair.of(one, one, stft=STFT(N_FFT, 64, center=False))
     with pytest.raises(Incompatible, match="of powers"):
         Pair.of(decomposition(beta=0.0), decomposition(beta=1.0))
-    with pytest.raises(Incompatible, match="1 channels of 257 bins, but target 1 of 9"):
+    with pytest.raises(Incompatible, match="1 channel of 257 bins, but target 1 of 9"):
         assign_bases(np.ones((BINS, 1)), np.ones((9, 1)))
 
 

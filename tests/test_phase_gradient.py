@@ -222,5 +222,5 @@ def test_what_does_not_fit_is_refused():
         PhaseGradient(SETTINGS, rng=-1)
     stream = PhaseGradient(SETTINGS)
     stream.process(np.ones((2, 257, 1)))
-    with pytest.raises(Incompatible, match="magnitudes has 1 channels, but 2 are needed, as before"):
+    with pytest.raises(Incompatible, match="magnitudes has 1 channel, but 2 are needed, as before"):
         stream.process(np.ones((1, 257, 1)))

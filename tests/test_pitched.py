@@ -9,7 +9,7 @@ import pytest
 from unweave import Audio, load
 from unweave.errors import InvalidInput, ReadError
 from unweave.pitched import find_tuning, transcribe_piano, transcribe_pitched
-from unweave.pitchjudge import load_model
+from unweave.pitched.judge import load_model
 from unweave.threads import limit
 
 RATE = 22050

@@ -10,7 +10,7 @@ import unweave as uw
 from unweave import plot
 from unweave.arrays import Matrix
 from unweave.decomposition import count_steps, magnitudes
-from unweave.evaluate import best_permutation
+from unweave.evaluation import best_permutation
 from unweave.ladder import Small, divergences, ladder
 from unweave.loop import run
 from unweave.rank import METHODS, Method, RankChoice, estimate_rank, rank_steps, summed

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import unweave as uw
-from unweave.evaluate import best_permutation
+from unweave.evaluation import best_permutation
 
 
 @pytest.mark.parametrize("name", ["drums_1", "drums_2", "drums_3", "drums_4"])

@@ -116,6 +116,17 @@ def test_short_and_silent_sounds_have_seeds_too(n_samples, silent, rng):
     assert np.isfinite(parts.activations).all()
 
 
+@pytest.mark.parametrize(("level", "tolerance"), [(1e-44, 0.3), (1e-38, 1e-3), (1e30, 1e-3)])
+def test_levels_that_nobody_meets_do_no_harm(level, tolerance, rng):
+    noise = rng.uniform(-1, 1, 4000)
+    usual = seed(Audio(noise, 8000), stft=SMALL, coverage=0.3)
+    found = seed(Audio((noise * level).astype(np.float32), 8000), stft=SMALL, coverage=0.3)
+    assert found.n_components == usual.n_components
+    assert np.linalg.norm(found.dictionary.bases - usual.dictionary.bases) < tolerance  # of 1e-44 two digits are left
+    activations = found.activations.astype(np.float64) / level
+    assert np.linalg.norm(activations - usual.activations) < tolerance * np.linalg.norm(usual.activations)
+
+
 def test_more_components_than_frames_are_filled_up_with_small_random_ones():
     found = seed(Audio(np.ones(300), 8000), stft=SMALL, min_components=9)
     assert found.n_components == 9

@@ -3,7 +3,7 @@ import pytest
 
 from unweave.audio import Audio, load
 from unweave.errors import Incompatible, InvalidInput
-from unweave.evaluate import si_sdr
+from unweave.evaluation import si_sdr
 from unweave.framing import STFT
 from unweave.peaks import Lobes
 from unweave.sines import Sines, sines, tracks
@@ -255,6 +255,18 @@ def test_loud_and_quiet_recordings_are_taken_apart_alike():
         assert over_error(gain * usual, other) > 40
 
 
+def test_an_array_is_taken_with_its_rate():
+    both = np.stack([tone(440, 0.1), tone(1000, 0.1)])
+    for one, other in zip(sines(both, sample_rate=RATE, stft=SMALL), sines(Audio(both, RATE), stft=SMALL), strict=True):
+        assert one.sample_rate == RATE
+        np.testing.assert_array_equal(one.samples, other.samples)
+    found = tracks(both, sample_rate=RATE, stft=SMALL)
+    assert [repr(track) for track in found] == [repr(track) for track in tracks(Audio(both, RATE), stft=SMALL)]
+    for function in (sines, tracks):
+        with pytest.raises(InvalidInput, match="An array does not say its rate"):
+            function(both)
+
+
 # -- refusals
 
 
@@ -268,11 +280,11 @@ def test_what_cannot_be_is_refused_in_a_sentence():
         sines(sound, stft=STFT(center=False))
     with pytest.raises(InvalidInput, match="min_track_length=0 is not between"):
         Sines(RATE, min_track_length=0)
-    with pytest.raises(InvalidInput, match="n_channels=0 is not a whole number of at least 1"):
+    with pytest.raises(InvalidInput, match="n_channels=0 is not a whole number from 1 to 65535"):
         Sines(RATE, 0)
     with pytest.raises(InvalidInput, match="sample_rate=-1"):
         Sines(-1)
-    with pytest.raises(Incompatible, match="the block has 1 channels, but n_channels=2"):
+    with pytest.raises(Incompatible, match="the block has 1 channel, but n_channels=2"):
         Sines(RATE, 2).process(np.zeros(64))
     with pytest.raises(InvalidInput, match="samples contains NaN"):
         Sines(RATE).process(np.full(64, np.nan))

@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-import unweave.songjudge
-import unweave.songstems
+import unweave.songs.judge
+import unweave.songs.stems
 from unweave.audio import Audio, load
 from unweave.errors import InvalidInput, ReadError
-from unweave.evaluate import si_sdr
-from unweave.melody import comb, pitch_track
-from unweave.songcells import Grid, box, cells_of, song_stft
-from unweave.songcontext import context_cues, context_frames
-from unweave.songcues import N_PITCHES, frame_cues, local_cues, pitch_cues, similar_frames
-from unweave.songjudge import SOURCES, load_judges
-from unweave.songstems import separate_song, song_masks
+from unweave.evaluation import si_sdr
+from unweave.songs.cells import Grid, box, cells_of, song_stft
+from unweave.songs.context import context_cues, context_frames
+from unweave.songs.cues import N_PITCHES, frame_cues, local_cues, pitch_cues, similar_frames
+from unweave.songs.judge import SOURCES, load_judges
+from unweave.songs.melody import comb, pitch_track
+from unweave.songs.stems import separate_song, song_masks
 from unweave.synthesis import drum_loop
 from unweave.threads import limit
 
@@ -158,10 +158,10 @@ def test_two_stems_are_one_of_the_four_and_all_else(song, stems, name):
 
 
 def test_long_recordings_are_faded_from_segment_to_segment(song, monkeypatch):
-    monkeypatch.setattr(unweave.songstems, "SEGMENT", 2.0)
-    monkeypatch.setattr(unweave.songstems, "OVERLAP", 0.5)
+    monkeypatch.setattr(unweave.songs.stems, "SEGMENT", 2.0)
+    monkeypatch.setattr(unweave.songs.stems, "OVERLAP", 0.5)
     long = Audio(np.tile(song.samples, 2), RATE)
-    fades = list(unweave.songstems._segments(long.n_samples, RATE))
+    fades = list(unweave.songs.stems._segments(long.n_samples, RATE))
     total = np.zeros(long.n_samples)
     for first, last, fade in fades:
         total[first:last] += fade
@@ -298,12 +298,12 @@ def test_the_masks_of_both_judges_sum_to_one(song):
 
 def test_a_missing_file_of_weights_is_named(monkeypatch, tmp_path):
     load_judges.cache_clear()
-    monkeypatch.setattr(unweave.songjudge.resources, "files", lambda _: tmp_path)
+    monkeypatch.setattr(unweave.songs.judge.resources, "files", lambda _: tmp_path)
     with pytest.raises(ReadError, match="install it again"):
         load_judges()
     load_judges.cache_clear()
 
 
 def test_the_weights_are_small():
-    path = Path(unweave.songjudge.__file__).parent / "templates" / "songs.npz"
+    path = Path(unweave.__file__).parent / "templates" / "songs.npz"
     assert path.stat().st_size < 200_000

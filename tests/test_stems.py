@@ -1,19 +1,20 @@
-import sys
-import types
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from unweave.audio import Audio, load
 from unweave.dictionary import Dictionary
+from unweave.drums import Drums, separate_drums
+from unweave.drums.stems import found_strokes
 from unweave.errors import Incompatible, InvalidInput
-from unweave.evaluate import si_sdr
+from unweave.evaluation import si_sdr
 from unweave.examples import suited_stft
 from unweave.exemplars import pick_examples
 from unweave.framing import STFT
 from unweave.guide import Guide
 from unweave.notes import Note
-from unweave.stems import Stem, separate
+from unweave.stems import Examples, Stem, separate
 from unweave.synthesis import drum_loop
 
 DRUMS = ("kick", "snare", "hihat")
@@ -47,7 +48,8 @@ def tones(*pitches, rate=22050, seconds=2.0):
 def test_sounds_with_examples_are_found_in_another_passage(loop):
     half = loop["mix"].duration / 2
     stems = separate(
-        cut(loop["mix"], half, 2 * half), {name: cut(loop[name], 0, half) for name in DRUMS}, stft=STFT(1024)
+        cut(loop["mix"], half, 2 * half),
+        Examples({name: cut(loop[name], 0, half) for name in DRUMS}, stft=STFT(1024)),
     )
     assert list(stems) == list(DRUMS)
     scores = [si_sdr(cut(loop[name], half, 2 * half), stems[name].audio) for name in DRUMS]
@@ -55,7 +57,7 @@ def test_sounds_with_examples_are_found_in_another_passage(loop):
 
 
 def test_one_sound_and_the_rest(loop):
-    stems = separate(loop["mix"], {"kick": [loop["kick"], loop["kick"]]}, rest=8, stft=STFT(1024))
+    stems = separate(loop["mix"], Examples({"kick": [loop["kick"], loop["kick"]]}, rest=8, stft=STFT(1024)))
     assert list(stems) == ["kick", "rest"]
     assert si_sdr(loop["kick"], stems["kick"].audio) > 15
     assert len(stems["rest"].members) == 8
@@ -63,9 +65,9 @@ def test_one_sound_and_the_rest(loop):
 
 def test_the_rest_is_there_by_itself_where_one_sound_has_a_name_and_not_where_several_have(loop):
     kick, snare = ({name: loop[name]} for name in ("kick", "snare"))
-    assert list(separate(loop["mix"], kick, n_bases=4)) == ["kick", "rest"]
-    assert list(separate(loop["mix"], kick | snare, n_bases=4)) == ["kick", "snare"]
-    assert list(separate(loop["mix"], kick, n_bases=4, rest=0)) == ["kick"]
+    assert list(separate(loop["mix"], Examples(kick, n_bases=4))) == ["kick", "rest"]
+    assert list(separate(loop["mix"], Examples(kick | snare, n_bases=4))) == ["kick", "snare"]
+    assert list(separate(loop["mix"], Examples(kick, n_bases=4, rest=0))) == ["kick"]
 
 
 def test_a_sound_without_examples_is_learned_from_the_recording(loop):
@@ -84,7 +86,7 @@ def test_a_dictionary_that_was_made_once_gives_the_same(loop):
 
 def test_the_same_recording_gives_the_same_stems(loop):
     given = {"kick": loop["kick"]}
-    one, two = (separate(loop["mix"], given, n_bases=16)["rest"].audio.samples for _ in range(2))
+    one, two = (separate(loop["mix"], Examples(given, n_bases=16))["rest"].audio.samples for _ in range(2))
     assert np.array_equal(one, two)
 
 
@@ -94,7 +96,7 @@ def test_stems_sum_to_the_recording(n_channels, power):
     mix, kick = (drum_loop(n_bars=1, sample_rate=8000)[name] for name in ("mix", "kick"))
     gains = np.linspace(0.3, 1, n_channels)[:, None]
     audio = Audio(mix.samples * gains, 8000)
-    stems = separate(audio, {"kick": kick}, rest=4, power=power, stft=STFT(512))
+    stems = separate(audio, Examples({"kick": kick}, rest=4, stft=STFT(512)), power=power)
     assert error_db(stems, audio) < -110
     assert {stem.audio.samples.shape for stem in stems.values()} == {audio.samples.shape}
 
@@ -102,7 +104,7 @@ def test_stems_sum_to_the_recording(n_channels, power):
 @pytest.mark.parametrize("n", [0, 1, 255, 256, 5000])
 def test_silence_and_short_recordings_have_stems(n):
     kick = drum_loop(n_bars=1, sample_rate=8000)["kick"]
-    stems = separate(Audio(np.zeros((2, n)), 8000), {"kick": kick}, stft=STFT(1024))
+    stems = separate(Audio(np.zeros((2, n)), 8000), Examples({"kick": kick}, stft=STFT(1024)))
     assert [stem.audio.samples.shape for stem in stems.values()] == [(2, n)] * 2
     assert not summed(stems).any()
 
@@ -170,10 +172,10 @@ def test_what_is_painted_black_is_silent():
 
 @pytest.fixture
 def blind(monkeypatch, loop):
-    def drums(audio):
+    def drums(audio, **options):
         return {name: Audio(loop[name].samples, audio.sample_rate) for name in DRUMS}
 
-    monkeypatch.setitem(sys.modules, "unweave.drumstems", types.SimpleNamespace(separate_drums=drums))
+    monkeypatch.setattr("unweave.drums.stems.separate_drums", drums)
 
 
 @pytest.mark.usefixtures("blind")
@@ -202,11 +204,12 @@ def test_what_is_known_of_blind_stems_moves_their_sound(loop):
         (3, {}, "of=3 is neither song, drums, nor a Dictionary"),
         ({}, {}, "nothing is known of any sound: give examples, a dictionary, or a guide"),
         ({"a": []}, {}, "examples names no recording for 'a'"),
-        ("drums", {"rest": 3}, "rest=3 is for separation by example: leave it out for songs and drums"),
         ({"a": Audio(np.zeros(9999), 22050)}, {}, "the examples of 'a' are silent"),
-        ({"a": Audio(np.ones(9999), 22050)}, {"rest": -1}, "rest=-1 is not a whole number from 0"),
-        ({"a": Audio(np.ones(9999), 22050)}, {"n_bases": 0}, "n_bases=0 is not a whole number from 1"),
+        (Examples({"a": Audio(np.ones(9999), 22050)}, rest=-1), {}, "rest=-1 is not a whole number from 0"),
+        (Examples({"a": Audio(np.ones(9999), 22050)}, n_bases=0), {}, "n_bases=0 is not a whole number from 1"),
         ({"a": Audio(np.ones(9999), 22050)}, {"power": 0}, "power=0 is not above 0"),
+        (Examples("kick.wav"), {}, "like='kick.wav' is neither a Dictionary nor a mapping"),  # type: ignore[arg-type]
+        ("drums", {"guide": {"silent": {"kick": (0, 1)}}}, "guide=.* is no Guide, as in Guide"),
     ],
 )
 def test_what_cannot_be_is_refused(loop, of, options, words):
@@ -248,6 +251,88 @@ def test_with_the_first_half_as_examples_a_song_falls_apart(shared):
     }
     half = stems["mix"].duration / 2
     mix = cut(stems.pop("mix"), half, half + 5)
-    found = separate(mix, {name: cut(stem, 0, half) for name, stem in stems.items()}, n_bases=32, stft=STFT(4096))
+    found = separate(
+        mix, Examples({name: cut(stem, 0, half) for name, stem in stems.items()}, n_bases=32, stft=STFT(4096))
+    )
     scores = {name: si_sdr(cut(stem, half, half + 5), found[name].audio) for name, stem in stems.items()}
     assert np.mean(list(scores.values())) > 5, scores
+
+
+# ---------------------------------------------------------------- settings of one kind of recording, and what is known
+
+
+def test_settings_of_drums_are_said_in_a_value_of_theirs(loop):
+    of = Drums(classes=("kick", "snare"), loop=True)
+    stems = separate(loop["mix"], of)
+    assert list(stems) == ["kick", "snare"]
+    assert error_db(stems, loop["mix"]) < -110
+    for name, expected in separate_drums(loop["mix"], classes=("kick", "snare"), loop=True).items():
+        assert np.array_equal(stems[name].audio.samples, expected.samples)
+
+
+def test_strokes_that_are_known_are_those_of_the_stems(loop):
+    hits = [Note(onset=t, offset=t + 0.1, label="kick") for t in (0.0, 0.866, 1.155)]
+    notes = [*hits, Note(onset=0.577, offset=0.6, label="sidestick"), Note(onset=0.3, offset=0.4, label="hihat-open")]
+    told = separate(loop["mix"], Drums(notes=notes))
+    same = separate_drums(
+        loop["mix"], notes=[*hits, *(replace(n, label=c) for n, c in zip(notes[3:], ("snare", "hihat"), strict=True))]
+    )
+    for name, expected in same.items():
+        assert np.array_equal(told[name].audio.samples, expected.samples)
+
+
+@pytest.mark.parametrize("round_and_round", [False, True])
+def test_a_score_of_one_drum_says_when_it_is_struck_and_the_others_are_found(loop, round_and_round):
+    of = Drums(loop=round_and_round)
+    found = found_strokes(loop["mix"], of)
+    kicks = [note for note in found if note.label == "kick"]
+    stems = separate(loop["mix"], of, guide=Guide(score={"kick": kicks}))
+    for name, expected in separate(loop["mix"], of).items():
+        assert si_sdr(expected.audio, stems[name].audio) > (15 if round_and_round else 30)
+    left = [note for note in kicks if not 0.3 < note.onset < 4]
+    fewer = separate(loop["mix"], of, guide=Guide(score={"kick": left}))
+    later = slice(round(0.8 * 22050), round(1.1 * 22050))
+    energy = [np.square(each["kick"].audio.samples[:, later]).sum() for each in (fewer, stems)]
+    assert energy[0] < 0.2 * energy[1]
+    assert error_db(fewer, loop["mix"]) < -110
+
+
+def test_a_score_goes_before_notes_of_the_same_drum(loop):
+    kicks = [Note(onset=t, offset=t + 0.1, label="kick") for t in (0.0, 0.866)]
+    hats = [Note(onset=t, offset=t + 0.1, label="hihat") for t in (0.29, 0.58)]
+    told = separate(loop["mix"], Drums(notes=[*kicks, *hats]), guide=Guide(score={"hihat-open": hats[:1]}))
+    same = separate(loop["mix"], Drums(notes=[*kicks, hats[0]]))
+    for name in same:
+        assert np.array_equal(told[name].audio.samples, same[name].audio.samples)
+
+
+def test_a_score_of_what_is_no_stem_of_drums_is_refused(loop):
+    with pytest.raises(
+        InvalidInput, match="Note.cowbell .* is no drum: labels are kick, snare, hihat, tom, cymbal, or"
+    ):
+        separate(loop["mix"], "drums", guide=Guide(score={"cowbell": [Note(onset=0, offset=1, label="kick")]}))
+    with pytest.raises(InvalidInput, match="is no drum"):
+        Drums(notes=[Note(onset=0, offset=1, pitch=60)])
+    with pytest.raises(InvalidInput, match="is no drum"):
+        Drums(notes=["kick"])
+
+
+def test_the_power_of_the_masks_is_for_all_kinds(loop):
+    for of in ("song", "drums", {"kick": loop["kick"]}):
+        soft, hard = (separate(loop["mix"], of, power=power) for power in (0.5, 4))
+        assert error_db(soft, loop["mix"]) < -110
+        assert error_db(hard, loop["mix"]) < -110
+        assert not np.array_equal(*(next(iter(each.values())).audio.samples for each in (soft, hard)))
+        with pytest.raises(InvalidInput, match="power=21 is not above 0 and at most 20"):
+            separate(loop["mix"], of, power=21)
+
+
+@pytest.mark.parametrize("of", ["song", "drums", Drums(loop=True)])
+@pytest.mark.parametrize("n", [0, 1, 600])
+def test_blind_stems_of_silence_and_of_short_recordings_are_as_long(of, n):
+    guide = Guide(silent={"drums" if of == "song" else "kick": (0, 1)})
+    for audio in (Audio(np.zeros((2, n)), 22050), Audio(np.full((1, n), 0.5), 22050)):
+        for known in (None, guide):
+            stems = separate(audio, of, guide=known)
+            assert {stem.audio.samples.shape for stem in stems.values()} == {audio.samples.shape}
+            np.testing.assert_allclose(summed(stems), audio.samples, atol=1e-6)

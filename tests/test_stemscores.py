@@ -4,10 +4,8 @@ import numpy as np
 import pytest
 
 from unweave.audio import Audio, save
-from unweave.bsseval import bss_eval
 from unweave.errors import Incompatible, InvalidInput, ReadError
-from unweave.evaluate import FLOOR, best_permutation, si_sdr
-from unweave.stemscores import score_stems
+from unweave.evaluation import FLOOR, best_permutation, bss_eval, score_stems, si_sdr
 
 
 def noise(seed, n=5000, n_channels=2, rate=8000):
@@ -83,7 +81,7 @@ def test_what_cannot_be_compared_is_refused(true):
         score_stems(true, true, match="worst")
     with pytest.raises(Incompatible, match="1 estimates for 3 references"):
         score_stems(true, {"a": noise(0)}, match="best")
-    with pytest.raises(Incompatible, match="1 channels at 8000 Hz, but .* has 2 at 8000 Hz"):
+    with pytest.raises(Incompatible, match="1 channel at 8000 Hz, but .* has 2 at 8000 Hz"):
         score_stems({"a": noise(0)}, {"a": noise(0, n_channels=1)})
     with pytest.raises(Incompatible, match="is shorter than"):
         score_stems({"a": noise(0)}, {"a": noise(0, n=4999)})

@@ -6,7 +6,7 @@ import pytest
 from unweave.audio import Audio, save
 from unweave.decomposition import decompose
 from unweave.errors import Incompatible, InvalidInput, ReadError
-from unweave.evaluate import si_sdr
+from unweave.evaluation import si_sdr
 from unweave.framing import STFT
 from unweave.synthesis import drum_loop
 from unweave.training import learn_examples, learn_examples_steps

@@ -299,6 +299,14 @@ def test_a_stream_begins_anew_after_its_end(stereo):
         np.testing.assert_array_equal(one, three)
 
 
+def test_an_array_is_taken_with_its_rate(stereo):
+    for one, other in zip(transients(stereo.samples, sample_rate=RATE), transients(stereo), strict=True):
+        assert one.sample_rate == stereo.sample_rate
+        np.testing.assert_array_equal(one.samples, other.samples)
+    with pytest.raises(InvalidInput, match="An array does not say its rate"):
+        transients(stereo.samples)
+
+
 # -- refusals
 
 
@@ -326,9 +334,9 @@ def test_what_cannot_be_is_refused_by_name(options, words, stereo):
 
 
 def test_other_refusals():
-    with pytest.raises(InvalidInput, match="n_channels=0 is not from 1 to 65535"):
+    with pytest.raises(InvalidInput, match="n_channels=0 is not a whole number from 1 to 65535"):
         Transients(0)
-    with pytest.raises(Incompatible, match="the block has 1 channels, but n_channels=2"):
+    with pytest.raises(Incompatible, match="the block has 1 channel, but n_channels=2"):
         Transients(2).process(np.zeros(5))
     with pytest.raises(InvalidInput, match="NaN"):
         Transients().process([0.0, np.nan])

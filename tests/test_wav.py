@@ -201,7 +201,7 @@ def test_other_codings_are_left_to_libsndfile():
         (riff((b"data", b"1234")), "a.wav has no format chunk"),
         (riff(fmt()), "a.wav has no data chunk: the file is damaged or was cut short"),
         (riff(fmt(n_channels=0), (b"data", b"")), "a.wav is damaged: its header says 0 channels at 8000 Hz"),
-        (riff(fmt(rate=0), (b"data", b"")), "a.wav is damaged: its header says 1 channels at 0 Hz"),
+        (riff(fmt(rate=0), (b"data", b"")), "a.wav is damaged: its header says 1 channel at 0 Hz"),
         (riff((b"fmt ", b"\1\0"), (b"data", b"")), "a.wav is damaged"),
     ],
 )

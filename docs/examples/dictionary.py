@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from unweave import Audio, decompose, plot, save
-from unweave.evaluate import si_sdr
+from unweave.evaluation import si_sdr
 from unweave.plot.figures import new_figure
 from unweave.synthesis import drum_loop
 from unweave.training import learn_examples

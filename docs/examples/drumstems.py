@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from unweave import STFT, Audio, plot, save, stft
-from unweave.drumstems import separate_drums
-from unweave.evaluate import si_sdr
+from unweave.drums import separate_drums
+from unweave.evaluation import si_sdr
 from unweave.plot.figures import new_figure
 from unweave.synthesis import drum_loop
 

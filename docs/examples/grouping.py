@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from unweave import decompose, plot, save
-from unweave.evaluate import best_permutation
+from unweave.evaluation import best_permutation
 from unweave.grouping import group
 from unweave.synthesis import drum_loop
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from unweave import STFT, Audio, plot, save, stft
-from unweave.evaluate import si_sdr
+from unweave.evaluation import si_sdr
 from unweave.hpss import hpss
 from unweave.plot.figures import new_figure
 from unweave.synthesis import drum_loop

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from unweave import STFT, Audio, Dictionary, decompose, plot, save
-from unweave.evaluate import si_sdr
+from unweave.evaluation import si_sdr
 from unweave.plot.figures import new_figure
 from unweave.streaming import NMFFilter
 from unweave.synthesis import drum_loop

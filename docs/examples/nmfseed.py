@@ -13,7 +13,7 @@ import numpy as np
 
 from unweave import Decomposition, Factorization, decompose, plot, save
 from unweave.decomposition import magnitudes
-from unweave.evaluate import best_permutation
+from unweave.evaluation import best_permutation
 from unweave.plot.figures import new_figure
 from unweave.seeds import seed
 from unweave.starts import coverage_curve

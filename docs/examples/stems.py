@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from unweave import STFT, Audio, plot, save, stft
-from unweave.evaluate import si_sdr
+from unweave.evaluation import si_sdr
 from unweave.guide import Guide
 from unweave.plot.figures import new_figure
-from unweave.stems import separate
+from unweave.stems import Examples, separate
 from unweave.synthesis import drum_loop
 
 RATE, HALF = 16000, 2.3
@@ -55,7 +55,7 @@ def main(folder):
     tune = melody(2 * HALF)[: 2 * n]
     true, rest = Audio(drums[n:], RATE), Audio(tune[n:], RATE)
     mix = Audio(true.samples + rest.samples, RATE)
-    stems = separate(mix, {"drums": Audio(drums[:n], RATE)}, stft=STFT(2048))
+    stems = separate(mix, Examples({"drums": Audio(drums[:n], RATE)}, stft=STFT(2048)))
     sounds = {"input": mix, "drums": stems["drums"].audio, "rest": stems["rest"].audio}
     for name, sound in sounds.items():
         save(folder / f"{name}.flac", sound, subtype="PCM_16")
@@ -63,7 +63,7 @@ def main(folder):
     print(f"drums: {si_sdr(true, mix):.1f} dB in the mix, {si_sdr(true, stems['drums'].audio):.1f} dB in their stem")
     # Nothing but a hint: the drums begin alone.
     whole = Audio(drums + np.concatenate([np.zeros(n), tune[n:]]), RATE)
-    hinted = separate(whole, {}, guide=Guide(alone={"drums": (0, HALF)}), stft=STFT(2048))["drums"].audio
+    hinted = separate(whole, Examples({}, stft=STFT(2048)), guide=Guide(alone={"drums": (0, HALF)}))["drums"].audio
     print(f"with a hint alone: {si_sdr(true, Audio(hinted.samples[:, n:], RATE)):.1f} dB")
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from unweave import Audio, plot, save
-from unweave.evaluate import si_sdr
+from unweave.evaluation import si_sdr
 from unweave.plot.figures import new_figure
 from unweave.transients import transients
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from unweave import STFT, Audio, decompose, plot, save
-from unweave.evaluate import best_permutation
+from unweave.evaluation import best_permutation
 from unweave.plot.figures import new_figure
 
 RATE, SECONDS, WINDOW = 12000, 1.4, STFT(1024, 256)
@@ -47,7 +47,7 @@ def pairs():
 
 def draw(results, path):
     """Every pair, and the two parts that were found in it."""
-    figure = new_figure(6.4, width=8.0, dpi=68)
+    figure = new_figure(6.4, width=8.0, dpi=80)
     rows = figure.subplots(4, 3, sharex=True, sharey=True)
     for axes, (title, mixture, parts, scores) in zip(rows, results, strict=True):
         sounds = [
@@ -55,8 +55,11 @@ def draw(results, path):
             *((f"part {k}: {s:.0f} dB", p) for k, (s, p) in enumerate(zip(scores, parts, strict=True))),
         ]
         for ax, (name, sound) in zip(axes, sounds, strict=True):
-            values = 9 * np.floor(20 / 9 * np.log10(np.abs(spectrum_of(sound)[::2]) + 1e-5))
-            ax.imshow(values, origin="lower", aspect="auto", extent=(0, SECONDS, 0, RATE / 2000), vmin=-9, vmax=27)
+            rows_of_six = np.abs(spectrum_of(sound))[:510].reshape(85, 6, -1).max(axis=1)  # one for each pixel
+            values = 6 * np.floor(20 / 6 * np.log10(rows_of_six + 1e-5))
+            extent = (0, SECONDS, 0, RATE / 2000)
+            colours = {"vmin": -12, "vmax": 24, "cmap": "magma", "interpolation": "nearest"}
+            ax.imshow(values, origin="lower", aspect="auto", extent=extent, **colours)
             ax.set_title(name, loc="left", fontsize=8)
             ax.set_ylim(0, 6)
         axes[0].set_ylabel("kHz", fontsize=8)

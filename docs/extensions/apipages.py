@@ -205,16 +205,19 @@ def _rewrite(app: Any, what: str, *others: Any) -> None:
 
 
 def _found_by_last_name(app: Any, env: Any, node: Any, content: Any) -> Any:
-    """The entry that a bare name in a docstring means: that of the front, or the only one of this name."""
+    """The entry that a bare name in a docstring means: that of the front, or the only one of this name.
+
+    What a package passes on from its modules has several entries, and means that of the package.
+    """
     wanted = node.get("reftarget", "")
     if node.get("refdomain") != "py" or not wanted.isidentifier():
         return None
     entries = env.get_domain("py").objects
     homes = [name for name, entry in entries.items() if name.endswith(f".{wanted}") and not entry.aliased]
     front = f"{PACKAGE}.{wanted}"
-    if front not in entries and len(homes) != 1:
+    name = front if front in entries else min(homes, key=len, default="")
+    if not name or (name != front and not all(home.startswith(name.removesuffix(wanted)) for home in homes)):
         return None
-    name = front if front in entries else homes[0]
     entry = entries[name]
     from sphinx.util.nodes import make_refnode
 

@@ -16,7 +16,7 @@ import matplotlib.pyplot as plt
 import unweave as uw
 from unweave import plot
 from unweave.envelopes import enveloped, vocoded
-from unweave.evaluate import best_permutation
+from unweave.evaluation import best_permutation
 from unweave.synthesis import drum_loop
 
 true = drum_loop(2, sample_rate=32000)

@@ -108,7 +108,7 @@ for k, (ax, name) in enumerate(zip(axes, ("hi-hat", "kick", "snare"), strict=Tru
     ax.fill_between(seeded.times, seeded.activations[k], color="0.85", label="found")
     ax.plot(seeded.times, edited[k], color=plot.color(k), linewidth=1, label="edited")
     ax.set_ylabel(name)
-axes[0].legend(loc="upper right", ncols=2)
+figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
 axes[-1].set_xlabel("time (s)")
 plt.show()
 

@@ -19,7 +19,7 @@ import numpy as np
 
 import unweave as uw
 from unweave import plot
-from unweave.evaluate import best_permutation, si_sdr
+from unweave.evaluation import best_permutation, si_sdr
 from unweave.streaming import filter_by
 from unweave.synthesis import drum_loop
 from unweave.training import learn_examples
@@ -89,15 +89,17 @@ parts = uw.decompose(song, 4, stft=SETTINGS)
 figure, axes = plt.subplots(2, 2, figsize=(9, 5.4), layout="constrained", sharex=True)
 for k, ax in enumerate(axes.flat):
     plot.spectrogram(parts.component(k), ax=ax, scale="mel", title=f"component {k}")
+    ax.label_outer()
 figure.suptitle("The four pictures: a song in four components")
 plt.show()
 
 # %%
-# And the four true stems, to the same scale:
+# And the four true stems, on the same axes:
 
 figure, axes = plt.subplots(2, 2, figsize=(9, 5.4), layout="constrained", sharex=True)
 for ax, (name, stem) in zip(axes.flat, true.items(), strict=True):
     plot.spectrogram(stem, ax=ax, scale="mel", title=name)
+    ax.label_outer()
 figure.suptitle("The truth")
 plt.show()
 

@@ -19,7 +19,7 @@ import numpy as np
 
 import unweave as uw
 from unweave import plot
-from unweave.notescores import score_labels
+from unweave.evaluation import score_labels
 from unweave.sonification import mix
 from unweave.training import learn_examples
 

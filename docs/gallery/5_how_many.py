@@ -11,7 +11,7 @@ import numpy as np
 
 import unweave as uw
 from unweave import plot
-from unweave.evaluate import best_permutation
+from unweave.evaluation import best_permutation
 from unweave.rank import estimate_rank
 from unweave.seeds import seed
 from unweave.synthesis import drum_loop
@@ -92,7 +92,7 @@ for k in (3, 4, 6, 9):
 
 # %%
 # Too many is not lost, if the parts are put together again: components of one sound are
-# strong at the same moments. One base can be the sum of some others, and what was put
+# strong at the same moments. One basis can be the sum of some others, and what was put
 # together is looked for as one.
 
 nine = uw.decompose(loop, 9, stft=SETTINGS)

@@ -15,8 +15,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import unweave as uw
+from unweave import plot
 from unweave.audio import read_blocks
-from unweave.evaluate import si_sdr
+from unweave.evaluation import si_sdr
 from unweave.matching import NMFMatch
 from unweave.onsets import OnsetPicker, lead_of
 from unweave.streaming import NMFFilter
@@ -105,9 +106,9 @@ levels = np.concatenate(levels, axis=1)
 
 figure, axes = plt.subplots(3, 1, figsize=(8, 4.2), layout="constrained", sharex=True)
 seconds = np.arange(levels.shape[1]) / match.frame_rate
-for ax, name, level in zip(axes, match.labels, levels, strict=True):
+for k, (ax, name, level) in enumerate(zip(axes, match.labels, levels, strict=True)):
     times = [onset.time for onset in onsets if onset.label == name]
-    ax.plot(seconds, level)
+    ax.plot(seconds, level, color=plot.color(k))
     ax.plot(
         times, np.full(len(times), level.max() * 1.15), "v", color="black", markersize=5
     )

@@ -23,6 +23,7 @@ __all__ = [
     "Mask",
     "Matrix",
     "Samples",
+    "keep_read_only",
     "nonnegative_matrix",
     "require_shape",
     "roomy",
@@ -116,6 +117,14 @@ def _refuse_negative_or_infinite(name: str, array: Matrix) -> None:
         raise InvalidInput(
             f"{name} contains {low:.4g}, but no entry may be negative (is it a spectrum in decibels, or a waveform?)."
         )
+
+
+def keep_read_only(value: object, **arrays: NDArray[Any]) -> None:
+    """Set fields of a frozen value to read-only views: the caller's arrays keep their flags."""
+    for name, array in arrays.items():
+        view = array.view()
+        view.setflags(write=False)
+        object.__setattr__(value, name, view)
 
 
 def require_shape(name: str, shape: Sequence[int], needed: Sequence[int], meaning: str) -> None:

@@ -23,7 +23,6 @@ import io
 import math
 import numbers
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -34,6 +33,7 @@ import numpy as np
 from unweave.arrays import Samples
 from unweave.codec import Sink, Source, open_sink, open_source
 from unweave.errors import InvalidInput, ReadError, WriteError
+from unweave.files import hidden_path, refuse_unreplaceable
 from unweave.formats import FORMATS, choose_format
 from unweave.sound import Audio, as_audio, checked_rate, peak_of, refuse_non_finite
 
@@ -256,7 +256,7 @@ class AudioWriter:
         self._rate = rate = checked_rate(sample_rate)
         self._form.refuse(self._name, rate, n_channels, n_samples)
         self._path = Path(os.path.realpath(path))
-        self._temporary = self._path.with_name(f".unweave-{secrets.token_hex(8)}.part")
+        self._temporary = hidden_path(self._path)
         self._file: BinaryIO | None = None
         self._sink: Sink | None = None
         with self._or_nothing():
@@ -266,10 +266,7 @@ class AudioWriter:
             )
 
     def _open(self) -> BinaryIO:
-        if self._path.is_dir():
-            raise IsADirectoryError(None, "it is a folder")
-        if self._path.exists() and not self._path.is_file():
-            raise OSError(None, "it is no regular file")  # renaming onto a device would replace the device
+        refuse_unreplaceable(self._path)
         return cast("BinaryIO", self._temporary.open("x+b"))
 
     def write(self, block: Samples) -> None:

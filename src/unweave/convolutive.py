@@ -42,7 +42,17 @@ from unweave.initialize import Given
 from unweave.loop import Enough, State, finish, make_problem
 from unweave.nmf import run, unit_of
 from unweave.nmf import steps as plain_steps
-from unweave.plan import FINAL_ITER, MAX_COMPONENTS, MAX_ITER, RESTARTS, TOL, Plan, Start, require_count
+from unweave.plan import (
+    FINAL_ITER,
+    MAX_COMPONENTS,
+    MAX_ITER,
+    RESTARTS,
+    TOL,
+    Plan,
+    Start,
+    require_count,
+    require_entries,
+)
 from unweave.rules import Extrapolated, Multiplicative
 from unweave.rules.extrapolated import PLAIN, weight_at
 from unweave.tapped import ConvolutiveFactorization, array_with_taps
@@ -174,8 +184,7 @@ def nmfd_steps(
     `unweave.rules.Multiplicative`, which goes without momentum.
     """
     V, plan = nonnegative_matrix("V", V), plan or Plan()
-    if V.size == 0:
-        raise InvalidInput(f"V.shape={V.shape} has no entries: there is nothing to explain.")
+    require_entries(V)
     require_count("n_components", n_components, 1, MAX_COMPONENTS)
     require_count("n_taps", n_taps, 1, MAX_TAPS)
     if plan.rule is not None and not isinstance(plan.rule, Extrapolated | Multiplicative):

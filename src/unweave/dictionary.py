@@ -28,6 +28,7 @@ from unweave.framing import STFT
 from unweave.npz import read_npz, understood, write_npz
 from unweave.shown import html_of
 from unweave.sound import checked_rate
+from unweave.words import counted
 
 __all__ = ["LEVELS", "Dictionary", "Level"]
 
@@ -81,7 +82,9 @@ class Dictionary:
         bases.setflags(write=False)
         labels = tuple(str(label) for label in self.labels) or tuple(str(k) for k in range(bases.shape[2]))
         if len(labels) != bases.shape[2]:
-            raise Incompatible(f"{len(labels)} labels for {bases.shape[2]} bases: one for each is needed.")
+            raise Incompatible(
+                f"{len(labels)} labels for {counted(bases.shape[2], 'basis', 'bases')}: one for each is needed."
+            )
         object.__setattr__(self, "sample_rate", checked_rate(self.sample_rate))
         object.__setattr__(self, "bases", bases)
         object.__setattr__(self, "labels", labels)
@@ -90,7 +93,7 @@ class Dictionary:
         shown = ", ".join(self.labels[:8]) + (", …" if len(self.labels) > 8 else "")
         taps = f" of {self.n_taps} taps" if self.n_taps > 1 else ""
         settings = f"n_fft={self.stft.n_fft} at {self.sample_rate:g} Hz"
-        return f"Dictionary({self.n_components} bases{taps}: {shown}; {settings})"
+        return f"Dictionary({counted(self.n_components, 'basis', 'bases')}{taps}: {shown}; {settings})"
 
     def _repr_html_(self) -> str | None:
         return html_of(self)
@@ -256,7 +259,7 @@ class Dictionary:
         if self.n_channels == 1:
             return np.repeat(self.bases, n_channels, axis=0)
         raise Incompatible(
-            f"the dictionary has {self.n_channels} channels, but the recording has {n_channels}: "
+            f"the dictionary has {counted(self.n_channels, 'channel')}, but the recording has {n_channels}: "
             "only a dictionary of one channel fits any recording."
         )
 

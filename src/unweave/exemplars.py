@@ -34,6 +34,7 @@ from unweave.longform import frame_blocks, magnitude_blocks, opened
 from unweave.plan import MAX_COMPONENTS, require_count
 from unweave.stft import analysis_blocks
 from unweave.training import Example
+from unweave.words import counted
 
 __all__ = ["N_EXEMPLARS", "pick_examples"]
 
@@ -119,7 +120,8 @@ def _agreed(examples: Sequence[Example]) -> tuple[float, int]:
             )
         if n_channels not in (1, most):
             raise Incompatible(
-                f"{name} has {n_channels} channels, but another example has {most}: all need as many, or one."
+                f"{name} has {counted(n_channels, 'channel')}, "
+                f"but another example has {most}: all need as many, or one."
             )
     return rate, most
 

@@ -15,9 +15,10 @@ from typing import Any, Literal, Protocol, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from unweave.arrays import Matrix, nonnegative_matrix
+from unweave.arrays import Matrix, keep_read_only, nonnegative_matrix
 from unweave.errors import Incompatible, InvalidInput
 from unweave.shown import html_of
+from unweave.words import counted
 
 __all__ = ["ORDERS", "Factorization", "Model", "Order", "Stop"]
 
@@ -164,21 +165,15 @@ class Factorization:
                 f"has {activations.shape[0]}: bases are (bins, components), activations (components, frames)."
             )
         divergences, iterations = checked_history(self.divergences, self.iterations)
-        for name, array in (
-            ("bases", bases),
-            ("activations", activations),
-            ("divergences", divergences),
-            ("iterations", iterations),
-        ):
-            view = array.view()
-            view.setflags(write=False)
-            object.__setattr__(self, name, view)
+        keep_read_only(self, bases=bases, activations=activations, divergences=divergences, iterations=iterations)
 
     def __repr__(self) -> str:
         bins, count = self.bases.shape
-        plural = "" if count == 1 else "s"
-        history = f", divergence {self.divergences[-1]:.4g} after {self.n_iter} iterations" if self.n_iter else ""
-        return f"Factorization({count} component{plural}, {bins} bins, {self.activations.shape[1]} frames{history})"
+        history = (
+            f", divergence {self.divergences[-1]:.4g} after {counted(self.n_iter, 'iteration')}" if self.n_iter else ""
+        )
+        parts = (counted(count, "component"), counted(bins, "bin"), counted(self.activations.shape[1], "frame"))
+        return f"Factorization({', '.join(parts)}{history})"
 
     def _repr_html_(self) -> str | None:
         return html_of(self)

@@ -9,7 +9,8 @@ is seen from
     place     the share of each channel: what stands left, and what stands right
 
 Components are merged from the nearest pair on (agglomerative, average distance), until as many groups are left as are
-wanted, or until the next merger would be much farther than those before. Nothing is left to chance.
+wanted, or until the next merger would be much farther than those before; by pitch, until the next two would be half a
+semitone apart. Of several cues the distances are added, each in parts of its greatest. Nothing is left to chance.
 
 Groups sum to the recording, as components do; a group is the sum of its components' sounds.
 
@@ -24,7 +25,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import scipy
@@ -48,7 +49,9 @@ Floats = NDArray[np.float64]
 
 _MELS, _CEPSTRA = 40, 13
 _UNPITCHED = 1000.0  # semitones: far from every tone
+_FAR = 24.0  # semitones: what is farther apart is no farther, where other cues count as well
 _LEAP = 0.2  # of the greatest distance: a merger so much farther than the one before it ends them
+_SAME_PITCH = 0.5  # semitones
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -62,7 +65,7 @@ class Grouping:
     groups : mapping of name to tuple of int
         Every component is in one group.
     by : str
-        What they were grouped by: one of `CUES`, or 'hand'.
+        What they were grouped by: of `CUES`, with ' and ' between them, or 'hand'.
     distances : float64 ``(components, components)``
         How far components are from each other; zeros where they were grouped by hand.
     """
@@ -86,17 +89,21 @@ class Grouping:
 
 
 def group(
-    parts: Decomposition, by: Cue | Mapping[str, Sequence[int]] = "timbre", n_groups: int | None = None
+    parts: Decomposition,
+    by: Cue | Sequence[Cue] | Mapping[str, Sequence[int]] = "timbre",
+    n_groups: int | None = None,
 ) -> Grouping:
     """Put components together.
 
     Parameters
     ----------
     parts : Decomposition
-    by : {"timbre", "pitch", "onset", "place"}, or mapping of name to numbers
+    by : {"timbre", "pitch", "onset", "place"}, several of them, or mapping of name to numbers
         What belongs together, or which: ``{"kick": [0, 4], "snare": [1]}``. Those that are not named are 'rest'.
+        ``("timbre", "onset")`` suits drums: what sounds alike and begins together.
     n_groups : int, optional
-        How many groups, at most as many as there are components. Default: as many as stand apart.
+        How many groups, at most as many as there are components. Default: as many as stand apart; by pitch, one for
+        each pitch, and one for what is no tone.
 
     Returns
     -------
@@ -106,8 +113,8 @@ def group(
     Raises
     ------
     InvalidInput
-        A component that there is not, or that is named twice; a recording of one channel and ``by="place"``;
-        ``n_groups`` out of range, or given where groups are named.
+        A component that there is not, or that is named twice; a recording of one channel and ``by="place"``; one
+        without tones and ``by="pitch"``; ``n_groups`` out of range, or given where groups are named.
 
     Examples
     --------
@@ -122,14 +129,26 @@ def group(
         if n_groups is not None:
             raise InvalidInput(f"n_groups={n_groups!r}, but the groups are named: leave it out.")
         return Grouping(parts, MappingProxyType(_by_hand(by, count)), "hand", np.zeros((count, count)))
-    if by not in CUES:
-        raise InvalidInput(f"by={by!r} is not one of {', '.join(CUES)}, nor a mapping of names to components.")
+    cues: tuple[Any, ...] = (by,) if isinstance(by, str) else tuple(by) if isinstance(by, Sequence) else ()
+    if not cues or any(cue not in CUES for cue in cues):
+        raise InvalidInput(f"by={by!r} is not among {', '.join(CUES)}, nor a mapping of names to components.")
     if n_groups is not None:
         require_count("n_groups", n_groups, 1, count)
-    distances = _DISTANCES[by](parts)
-    labels = _merged(distances, n_groups)
+    distances = _DISTANCES[cues[0]](parts) if len(cues) == 1 else _together(parts, cues)
+    labels = _merged(distances, n_groups, _SAME_PITCH if cues == ("pitch",) else None)
     found = {str(g): tuple(int(k) for k in np.flatnonzero(labels == g)) for g in range(labels.max() + 1)}
-    return Grouping(parts, MappingProxyType(found), by, distances)
+    return Grouping(parts, MappingProxyType(found), " and ".join(cues), distances)
+
+
+def _together(parts: Decomposition, cues: Sequence[Cue]) -> Floats:
+    """Distances by several cues, each from 0 to 1, added."""
+    total = np.zeros((parts.n_components, parts.n_components))
+    for cue in cues:
+        distances = _DISTANCES[cue](parts)
+        if cue == "pitch":
+            distances = np.minimum(distances, _FAR)
+        total += distances / (distances.max(initial=0) or 1.0)
+    return total
 
 
 def _by_hand(groups: Mapping[str, Sequence[int]], count: int) -> dict[str, tuple[int, ...]]:
@@ -176,6 +195,8 @@ def _pitch(parts: Decomposition) -> Floats:
     """Semitones from pitch to pitch."""
     rate = parts.audio.sample_rate
     found = [pitch_of(spectrum, parts.stft, rate) for spectrum in _spectra(parts).T]
+    if parts.audio.peak > 0 and all(pitch is None for pitch in found):
+        raise InvalidInput("by='pitch' needs tones: none of these components is one; 'timbre' or 'onset' may do.")
     pitches = np.array([-_UNPITCHED if pitch is None else pitch for pitch in found])
     return np.asarray(np.abs(pitches[:, None] - pitches))
 
@@ -208,8 +229,11 @@ def _euclidean(points: Floats) -> Floats:
 _DISTANCES = {"timbre": _timbre, "pitch": _pitch, "onset": _onset, "place": _place}
 
 
-def _merged(distances: Floats, n_groups: int | None) -> NDArray[np.intp]:
-    """The number of the group of each point, in the order of their first members."""
+def _merged(distances: Floats, n_groups: int | None, same: float | None = None) -> NDArray[np.intp]:
+    """The number of the group of each point, in the order of their first members.
+
+    Where no number is wanted, what is nearer than ``same`` is merged, or else what does not stand apart.
+    """
     groups = [[k] for k in range(len(distances))]
     between = distances.copy()
     steps: list[tuple[float, list[list[int]]]] = [(0.0, [list(each) for each in groups])]
@@ -222,7 +246,9 @@ def _merged(distances: Floats, n_groups: int | None) -> NDArray[np.intp]:
         del groups[b]
         between = np.array([[distances[np.ix_(one, other)].mean() for other in groups] for one in groups])
         steps.append((height, [list(each) for each in groups]))
-    wanted = n_groups or _standing_apart([height for height, _ in steps])
+    heights = [height for height, _ in steps]
+    merged = len(heights) - _standing_apart(heights) if same is None else sum(height < same for height in heights[1:])
+    wanted = n_groups or len(heights) - merged
     labels = np.zeros(len(distances), np.intp)
     for number, members in enumerate(sorted(steps[len(distances) - wanted][1], key=min)):
         labels[members] = number

@@ -9,7 +9,7 @@ same share. Groups of all components sum to the recording.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from unweave.masks import require_power
 from unweave.parts import Decomposition
 from unweave.stft import FrameBlock, rebuild
 
-__all__ = ["grouped"]
+__all__ = ["group_masks", "grouped"]
 
 _FAINT = 1e-30
 
@@ -46,25 +46,37 @@ def grouped(parts: Decomposition, groups: Sequence[Sequence[int]], power: float 
     InvalidInput
         A component is in no group, or in two; ``power`` out of range.
     """
-    if sorted(k for group in groups for k in group) != list(range(parts.n_components)):
-        raise InvalidInput(f"groups={[list(group) for group in groups]}: every component is needed in one of them.")
-    inner, outer = (parts.power, 1.0) if power is None else (1.0, require_power(power))
-    model, n_channels, n_bins = parts.factorization, parts.audio.n_channels, parts.stft.n_bins
-    sizes = np.array([len(group) for group in groups], np.float32) / parts.n_components
+    masks = group_masks(parts, groups, power)
 
     def change(block: FrameBlock) -> Complex:
-        sums = [model.contribution(block.frames, group, inner) for group in groups]
-        shares = _shares(np.stack(sums), outer, sizes).reshape(len(groups), -1, n_channels, n_bins)
-        out: Complex = shares.transpose(0, 2, 1, 3) * block.values
+        out: Complex = masks(block.frames) * block.values
         return out
 
-    n_block = int(np.clip(2**21 // (len(groups) * n_channels * n_bins), 8, 256))
+    n_block = int(np.clip(2**21 // (len(groups) * parts.audio.n_channels * parts.stft.n_bins), 8, 256))
     out = np.empty((len(groups), *parts.audio.samples.shape), np.float32)
     position = 0
     for piece in rebuild(parts.audio, parts.stft, change, n_block):
         out[..., position : position + piece.shape[-1]] = piece
         position += piece.shape[-1]
     return [Audio(each, parts.audio.sample_rate) for each in out]
+
+
+def group_masks(
+    parts: Decomposition, groups: Sequence[Sequence[int]], power: float | None = None
+) -> Callable[[slice], Matrix]:
+    """What gives the masks of groups over a slice of frames, ``(groups, channels, frames, bins)``; as in `grouped`."""
+    if sorted(k for group in groups for k in group) != list(range(parts.n_components)):
+        raise InvalidInput(f"groups={[list(group) for group in groups]}: every component is needed in one of them.")
+    inner, outer = (parts.power, 1.0) if power is None else (1.0, require_power(power))
+    model, n_channels, n_bins = parts.factorization, parts.audio.n_channels, parts.stft.n_bins
+    sizes = np.array([len(group) for group in groups], np.float32) / parts.n_components
+
+    def masks(frames: slice) -> Matrix:
+        sums = [model.contribution(frames, group, inner) for group in groups]
+        shares = _shares(np.stack(sums), outer, sizes).reshape(len(groups), -1, n_channels, n_bins)
+        return shares.transpose(0, 2, 1, 3)
+
+    return masks
 
 
 def _shares(values: Matrix, power: float, sizes: Matrix) -> Matrix:

@@ -1,23 +1,29 @@
 """Frames of a stream: samples come in, frames go out when their last sample is there; and the same backwards.
 
-`FrameReader` and `FrameWriter` are `unweave.stft` cut into single frames. Frame ``i`` lies where it lies offline, so
-that a stream has the frames of the whole recording, at its beginning and at its end too. What comes out is late by
-``win_length`` samples, whatever the size of the blocks: a sample is known when the last frame over it is.
+`FrameReader` and `FrameWriter` are `unweave.stft` cut into single frames; `BlockReader` hands out as many at once as
+are complete, for what is made in blocks. Frame ``i`` lies where it lies offline, so that a stream has the frames of the
+whole recording, at its beginning and at its end too. What comes out is late by ``win_length`` samples, whatever the
+size of the blocks: a sample is known when the last frame over it is.
 
-All memory is taken when a stream begins: long buffers, in which the place of work moves on, and which are moved back
-when it meets their end.
+The memory of single frames is taken when a stream begins: long buffers, in which the place of work moves on, and which
+are moved back when it meets their end.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import scipy
 from numpy.typing import NDArray
 
 from unweave.arrays import Complex, Samples
+from unweave.audio import Audio
 from unweave.framing import STFT, summed_squares, window_values
+from unweave.stft import analysis_block, block_spans
 
-__all__ = ["FrameReader", "FrameWriter"]
+__all__ = ["BlockReader", "FrameReader", "FrameWriter"]
 
 
 class FrameReader:
@@ -54,6 +60,42 @@ class FrameReader:
             self._start, self._filled = 0, kept
         spectrum: Complex = scipy.fft.rfft(self._padded, axis=-1)
         return spectrum
+
+
+class BlockReader:
+    """The frames of a stream of ``(n_channels, n)`` samples, as many at once as are complete."""
+
+    def __init__(self, stft: STFT, n_channels: int) -> None:
+        self.stft = stft
+        self.n_samples = self.n_frames = 0  # samples that came; frames that were handed out
+        # A buffer is cut into frames from its first sample on.
+        self._framing = replace(stft, center=False)
+        # It begins where the next frame does; the first one begins before the sound.
+        self._buffer = np.zeros((n_channels, self._framing.offset - stft.offset), np.float32)
+
+    def push(self, samples: Samples) -> None:
+        """Take the next samples."""
+        self.n_samples += samples.shape[1]
+        self._buffer = np.concatenate([self._buffer, samples], axis=1)
+
+    @property
+    def n_complete(self) -> int:
+        """Frames whose last sample is there, and which were not handed out."""
+        framing = self._framing
+        return max(0, (self._buffer.shape[1] - framing.offset - framing.win_length) // framing.hop_length + 1)
+
+    @property
+    def n_left(self) -> int:
+        """Frames that were not handed out, if the stream ends here."""
+        return self.stft.n_frames(self.n_samples) - self.n_frames
+
+    def spectra(self, count: int, n_block: int) -> Iterator[Complex]:
+        """The next ``count`` frames in blocks of ``(n_channels, frames, bins)``."""
+        sound = Audio(self._buffer, 1)
+        for begin, end in block_spans(count, n_block):
+            yield analysis_block(sound, self._framing, begin, end).values
+        self._buffer = self._buffer[:, count * self.stft.hop_length :]
+        self.n_frames += count
 
 
 class FrameWriter:

@@ -31,16 +31,16 @@ M. Müller, S. Disch, Extending harmonic-percussive separation of audio signals,
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from unweave.arrays import Samples
-from unweave.audio import Audio
-from unweave.errors import Incompatible, InvalidInput
+from unweave.audio import Audio, as_audio
 from unweave.framing import STFT
+from unweave.hops import BlockReader
+from unweave.listening import channel_count, stream_block
 from unweave.medianmasks import MODES, HPSSModel, Mode, Threshold, hpss_masks
 from unweave.medians import mirrored
 from unweave.stft import BLOCK_FRAMES, OverlapAdd, analysis_block, block_spans, require_center, synthesis_block
@@ -61,8 +61,9 @@ class HPSSParts(NamedTuple):
 
 
 def hpss(
-    audio: Audio,
+    audio: Audio | ArrayLike,
     *,
+    sample_rate: float | None = None,
     harmonic_size: int = _USUAL.harmonic_size,
     percussive_size: int = _USUAL.percussive_size,
     mode: Mode = _USUAL.mode,
@@ -75,8 +76,10 @@ def hpss(
 
     Parameters
     ----------
-    audio : Audio
+    audio : Audio, or array ``(channels, n_samples)`` or ``(n_samples,)``
         Any number of channels and samples. Each channel is taken apart by itself.
+    sample_rate : float, optional
+        Hz; for arrays only.
     harmonic_size : int, odd, 3 to 2001
         Frames of the median along time. Longer: only tones that last are harmonic; short notes become percussive.
     percussive_size : int, odd, 3 to 2001
@@ -101,7 +104,8 @@ def hpss(
     Raises
     ------
     InvalidInput
-        A setting is out of range, the transform cannot be inverted, or the sound is too loud for its numbers.
+        A setting is out of range, the transform cannot be inverted, an array has no rate, or the sound is too loud for
+        its numbers.
 
     References
     ----------
@@ -116,12 +120,13 @@ def hpss(
     Audio(1 channel, 1.000 s at 22050 Hz, peak -0.1 dB)
     """
     model = HPSSModel(harmonic_size, percussive_size, mode, power, harmonic_threshold, percussive_threshold)
-    out = np.zeros((3, *audio.samples.shape), np.float32)
+    sound = as_audio(audio, sample_rate)
+    out = np.zeros((3, *sound.samples.shape), np.float32)
     position = 0
-    for piece in hpss_pieces(audio, model, stft):
+    for piece in hpss_pieces(sound, model, stft):
         out[..., position : position + piece.shape[2]] = piece
         position += piece.shape[2]
-    return HPSSParts(*(Audio(part, audio.sample_rate) for part in out))
+    return HPSSParts(*(Audio(part, sound.sample_rate) for part in out))
 
 
 def hpss_pieces(audio: Audio, model: HPSSModel = _USUAL, stft: STFT | None = None) -> Iterator[Samples]:
@@ -190,14 +195,10 @@ class HPSS:
         percussive_threshold: Threshold = _USUAL.percussive_threshold,
         stft: STFT | None = None,
     ) -> None:
-        if isinstance(n_channels, bool) or not isinstance(n_channels, (int, np.integer)) or n_channels < 1:
-            raise InvalidInput(f"n_channels={n_channels!r} is not a whole number of at least 1.")
-        self._n_channels = int(n_channels)
+        self._n_channels = channel_count(n_channels)
         self._model = HPSSModel(harmonic_size, percussive_size, mode, power, harmonic_threshold, percussive_threshold)
         self._settings = stft or STFT()
         require_center(self._settings)
-        # A buffer is cut into frames from its first sample on.
-        self._framing = replace(self._settings, center=False)
         self.reset()
 
     @property
@@ -208,9 +209,8 @@ class HPSS:
     def reset(self) -> None:
         """Forget everything: the next block is the beginning of a sound."""
         self._join = OverlapAdd(self._settings, _ENDLESS)
-        self._count = self._n_done = 0  # samples that came; frames that were taken apart
-        # The buffer begins where the next frame does; the first one begins before the sound.
-        self._buffer = np.zeros((self._n_channels, self._framing.offset - self._settings.offset), np.float32)
+        self._reader = BlockReader(self._settings, self._n_channels)
+        self._n_done = 0  # frames that were taken apart
         self._frames = np.zeros((self._n_channels, 0, self._settings.n_bins), np.complex64)
         self._first = 0  # which frame the first of them is
         self._waiting = np.zeros((self._n_channels, 0), np.float32)  # samples whose parts are not known yet
@@ -236,39 +236,26 @@ class HPSS:
         InvalidInput
             A sample is not finite.
         """
-        samples = Audio(block, 1).samples  # type: ignore[arg-type]  # it checks and converts
-        if samples.shape[0] != self._n_channels:
-            raise Incompatible(f"the block has {samples.shape[0]} channels, but n_channels={self._n_channels}.")
-        self._count += samples.shape[1]
-        self._buffer = np.concatenate([self._buffer, samples], axis=1)
+        samples = stream_block(block, self._n_channels)
         self._waiting = np.concatenate([self._waiting, samples], axis=1)
-        framing = self._framing
-        self._analyse((self._buffer.shape[1] - framing.offset - framing.win_length) // framing.hop_length + 1)
-        self._take_apart(self._known - self._model.n_ahead, _ENDLESS)
+        self._reader.push(samples)
+        self._analyse(self._reader.n_complete)
+        self._take_apart(self._reader.n_frames - self._model.n_ahead, _ENDLESS)
         return self._taken(samples.shape[1])
 
     def flush(self) -> tuple[Samples, Samples, Samples]:
         """The sound has ended: give the last `latency` samples of the parts, and begin anew."""
-        n_frames = self._settings.n_frames(self._count)
-        self._analyse(n_frames - self._known)
-        self._join.n_samples, self._join.n_frames = self._count, n_frames
+        self._analyse(self._reader.n_left)
+        n_frames = self._reader.n_frames
+        self._join.n_samples, self._join.n_frames = self._reader.n_samples, n_frames
         self._take_apart(n_frames, n_frames)
         parts = self._taken(self.latency)
         self.reset()
         return parts
 
-    @property
-    def _known(self) -> int:
-        """How many frames were transformed."""
-        return self._first + self._frames.shape[1]
-
     def _analyse(self, count: int) -> None:
         """Transform the next frames."""
-        if count <= 0:
-            return
-        values = analysis_block(Audio(self._buffer, 1), self._framing, 0, count).values
-        self._buffer = self._buffer[:, count * self._framing.hop_length :]
-        self._frames = np.concatenate([self._frames, values], axis=1)
+        self._frames = np.concatenate([self._frames, *self._reader.spectra(count, max(1, count))], axis=1)
 
     def _take_apart(self, end: int, n_frames: int) -> None:
         """Take the frames apart that were not, up to ``end``, and forget those that no other will need."""

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from unweave.arrays import Mask, Matrix, nonnegative_matrix
 from unweave.errors import Incompatible, InvalidInput
 from unweave.starts import METHODS, Method, count_by_coverage, nndsvd, random_start, truncated_svd
+from unweave.words import counted
 
 __all__ = [
     "METHODS",
@@ -170,7 +171,8 @@ def learn_mask(name: str, learn: bool | Sequence[bool] | Mask, n_given: int, n_c
         raise InvalidInput(f"learn_{name}={learn!r} is neither True, False, nor one of them for each component.")
     if values.ndim == 1 and values.size not in (n_given, n_components):
         raise Incompatible(
-            f"learn_{name} has {values.size} values, but {n_given} {name} are given for {n_components} components."
+            f"learn_{name} has {values.size} values, but {n_given} {name} are given for "
+            f"{counted(n_components, 'component')}."
         )
     if not values.all() and n_given == 0:
         raise Incompatible(f"learn_{name}={learn!r} keeps {name}, but none are given: pass {name}=…")

@@ -33,13 +33,15 @@ from unweave.dictionary import Dictionary
 from unweave.errors import Incompatible, InvalidInput, ReadError
 from unweave.files import write_whole
 from unweave.framing import STFT
-from unweave.npz import read_npz, write_npz
+from unweave.npz import read_npy, read_npz, write_npz
 from unweave.parts import Decomposition
 from unweave.safetensors import read_safetensors, write_safetensors
 
 __all__ = [
     "EXTENSIONS",
+    "activation_table",
     "read_activations",
+    "read_arrays",
     "read_decomposition",
     "read_dictionary",
     "require_extension",
@@ -162,13 +164,8 @@ def read_dictionary(
 
 
 def _read_npy(path: str | PathLike[str]) -> tuple[Matrix, tuple[str, ...]]:
-    try:
-        array: Matrix = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise ReadError(f"{path} is not a matrix that NumPy can read: {str(error).partition('. ')[0]}.") from None
-    except OSError as error:
-        raise ReadError(f"{path} cannot be read: {error.strerror or error}.") from None
-    if not isinstance(array, np.ndarray) or array.ndim not in (2, 3, 4) or array.size == 0:
+    array = read_npy(path)
+    if array.ndim not in (2, 3, 4) or array.size == 0:
         raise ReadError(f"{path} holds no bases: (bins, components) or (channels, bins, components) is needed.")
     return array, ()
 
@@ -255,14 +252,49 @@ def read_activations(path: str | PathLike[str]) -> NDArray[np.float64]:
     ReadError
         The file is missing, or no such table.
     """
+    return activation_table(path)[1]
+
+
+def activation_table(path: str | PathLike[str]) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+    """Labels, and activations as of `read_activations`.
+
+    Raises
+    ------
+    ReadError
+        The file is missing, or no such table.
+    """
     require_extension(path, [".csv"])
     table, titles = _read_table(path)
     if titles[:1] != ("seconds",) or table.shape[1] < 2:
         raise ReadError(f"{path} is no table of activations: its first column is not 'seconds', or there is no other.")
-    return np.ascontiguousarray(table[:, 1:].T)
+    return titles[1:], np.ascontiguousarray(table[:, 1:].T)
 
 
 # ---------------------------------------------------------------- safetensors
+
+
+def read_arrays(path: str | PathLike[str], what: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """All arrays of a ``.npz`` or ``.safetensors`` file by name, and its settings, as they are.
+
+    Parameters
+    ----------
+    path : path
+    what : str
+        What it should have been, for the error: 'a dictionary'.
+
+    Raises
+    ------
+    ReadError
+        The file is missing, damaged, or something else.
+    """
+    if Path(path).suffix.lower() != ".safetensors":
+        return read_npz(path, what)
+    arrays, metadata = read_safetensors(path)
+    try:
+        settings = json.loads(metadata.get("settings", "{}"))
+    except (ValueError, RecursionError):
+        raise ReadError(f"{path} has settings that are no JSON text.") from None
+    return arrays, settings if isinstance(settings, dict) else {}
 
 
 def _write_whole(path: str | PathLike[str], value: Dictionary | Decomposition) -> None:
@@ -278,14 +310,10 @@ def _write_whole(path: str | PathLike[str], value: Dictionary | Decomposition) -
 def _read_whole(path: str | PathLike[str], kind: type[Value]) -> Value:
     if Path(path).suffix.lower() == ".npz":
         return kind.load(path)
-    arrays, metadata = read_safetensors(path)
-    try:
-        settings = json.loads(metadata.get("settings", "{}"))
-    except (ValueError, RecursionError):
-        raise ReadError(f"{path} has settings that are no JSON text.") from None
+    arrays, settings = read_arrays(path, "a file")
     with tempfile.TemporaryDirectory() as folder:
         inner = f"{folder}/value.npz"
-        write_npz(inner, arrays, settings if isinstance(settings, dict) else {})
+        write_npz(inner, arrays, settings)
         try:
             return kind.load(inner)
         except ReadError as error:

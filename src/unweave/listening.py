@@ -24,14 +24,18 @@ from unweave.initialize import learn_mask
 from unweave.plan import require_count
 from unweave.stft import require_center
 from unweave.threads import single_blas
+from unweave.words import counted
 
-__all__ = ["BATCH_FRAMES", "Listener", "block_samples", "fitting", "steps_of"]
+__all__ = ["BATCH_FRAMES", "Listener", "block_samples", "channel_count", "fitting", "steps_of", "stream_block"]
 
 BATCH_FRAMES = 64
 """Frames after which bases that learn have forgotten what ``forgetting`` says, as in `unweave.online.OnlineNMF`."""
 
 _GREATEST = 1e8
 """Greatest sample, 160 dB above full scale: float32 holds whatever comes of it."""
+
+_MOST_CHANNELS = 65535
+"""As many as a wav file holds."""
 
 _SMALL = 9000
 """Entries of bases up to which the matrix library makes a product in one thread of its own accord."""
@@ -90,6 +94,23 @@ def block_samples(block: ArrayLike, n_channels: int | None) -> Samples:
             f"block contains NaN, infinity, or a sample above {_GREATEST:g}: every sample must be a finite number, "
             "with full scale at 1."
         )
+    return samples
+
+
+def channel_count(n_channels: int) -> int:
+    """How many channels a stream is said to have beforehand, checked."""
+    require_count("n_channels", n_channels, 1, _MOST_CHANNELS)
+    return int(n_channels)
+
+
+def stream_block(block: ArrayLike, n_channels: int) -> Samples:
+    """A block as float32 ``(channels, n)``, checked, of a stream whose channels were said beforehand.
+
+    What bases may learn from is refused where it is too loud, in `block_samples`; here anything finite may pass.
+    """
+    samples: Samples = Audio(block, 1).samples  # type: ignore[arg-type]  # it checks and converts
+    if len(samples) != n_channels:
+        raise Incompatible(f"the block has {counted(len(samples), 'channel')}, but n_channels={n_channels}.")
     return samples
 
 

@@ -45,6 +45,7 @@ from unweave.phase_gradient import PhaseGradient
 from unweave.sound import Audio
 from unweave.threads import single_blas
 from unweave.transport import one_interpolation, require_interpolation
+from unweave.words import counted
 
 __all__ = ["HALF_WAY", "NMFMorph", "morph"]
 
@@ -260,13 +261,14 @@ class NMFMorph:
         if self._writer is not None:
             if n_channels != self._n_channels:
                 raise Incompatible(
-                    f"the block has {n_channels} channels, but {self._n_channels} are needed, as before."
+                    f"the block has {counted(n_channels, 'channel')}, but {self._n_channels} are needed, as before."
                 )
             return self._writer
         known = self._source.shape[0]
         if known not in (1, n_channels):
             raise Incompatible(
-                f"the input has {n_channels} channels, but the bases have {known}: only bases of one channel fit any."
+                f"the input has {counted(n_channels, 'channel')}, "
+                f"but the bases have {known}: only bases of one channel fit any."
             )
         self._n_channels = n_channels
         self._writer = FrameWriter(self.stft, 1, n_channels)

@@ -169,9 +169,12 @@ def activation_steps(
 
 
 def scale_of(matrix: Matrix) -> float:
-    """The power of two that is nearest to the mean of a matrix, 1 for silence: to divide by it changes no digit."""
+    """The power of two that is nearest to the mean of a matrix, 1 for silence: to divide by it changes no digit.
+
+    It and its inverse are numbers that float32 holds in full.
+    """
     mean = float(matrix.mean(dtype=np.float64))
-    return 2.0 ** round(float(np.log2(mean))) if mean > 0 else 1.0
+    return 2.0 ** min(max(round(float(np.log2(mean))), -126), 126) if mean > 0 else 1.0
 
 
 class _Search:

@@ -28,11 +28,10 @@ from numpy.typing import ArrayLike
 
 from unweave.arrays import Mask, Matrix
 from unweave.divergence import KULLBACK_LEIBLER
-from unweave.errors import InvalidInput
 from unweave.factorization import Factorization, Stop
 from unweave.initialize import Given
 from unweave.loop import Progress, State, iterate, make_factors, make_problem, run
-from unweave.plan import MAX_COMPONENTS, MAX_ITER, RESTARTS, TOL, Plan, Start, require_count
+from unweave.plan import MAX_COMPONENTS, MAX_ITER, RESTARTS, TOL, Plan, Start, require_count, require_entries
 from unweave.rules import Penalties, Rule
 from unweave.search import Search
 from unweave.threads import single_blas
@@ -136,8 +135,7 @@ def steps(V: ArrayLike, n_components: int, plan: Plan | None = None) -> Generato
     """
     plan = plan or Plan()
     V, known = weighted(V, plan.weights)
-    if V.size == 0:
-        raise InvalidInput(f"V.shape={V.shape} has no entries: there is nothing to explain.")
+    require_entries(V)
     require_count("n_components", n_components, 1, MAX_COMPONENTS)
     given = Given.check(
         V,

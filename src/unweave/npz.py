@@ -1,4 +1,4 @@
-"""One ``.npz`` file for arrays and their settings: no pickle, no time stamps, never half written.
+"""One ``.npz`` file for arrays and their settings: no pickle, no time stamps, never half written; and single ``.npy``.
 
 Settings are a JSON text stored as an array of characters, so that the file opens with NumPy alone:
 ``json.loads(str(numpy.load(path)["settings"]))``.
@@ -7,7 +7,6 @@ Settings are a JSON text stored as an array of characters, so that the file open
 from __future__ import annotations
 
 import json
-import secrets
 import struct
 import tokenize
 import zipfile
@@ -21,9 +20,13 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unweave.errors import ReadError, WriteError
+from unweave.errors import ReadError
+from unweave.files import whole_file
 
-__all__ = ["read_npz", "understood", "write_npz"]
+__all__ = ["read_npy", "read_npz", "understood", "write_npz"]
+
+_ARRAY, _ARCHIVES = b"\x93NUMPY", (b"PK\x03\x04", b"PK\x05\x06")
+"""How files of NumPy begin."""
 
 # What zipfile, zlib, NumPy and json raise, between them, at bytes that are not what they should be.
 _DAMAGE = (
@@ -42,20 +45,10 @@ _DAMAGE = (
 
 
 def write_npz(path: str | PathLike[str], arrays: Mapping[str, NDArray[Any]], settings: Mapping[str, Any]) -> None:
-    """Write arrays and settings to ``path``, by way of a temporary file beside it."""
-    target = Path(path)
+    """Write arrays and settings to ``path``; a file of that name is replaced."""
     text = np.array(json.dumps(settings, sort_keys=True, ensure_ascii=False))
-    temporary = target.parent / f".unweave-{secrets.token_hex(8)}.part"
-    try:
-        try:
-            with temporary.open("xb") as file:
-                _write_entries(file, {**arrays, "settings": text})
-            temporary.replace(target)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise WriteError(f"{target} cannot be written: {error.strerror or error}.") from None
+    with whole_file(path) as file:
+        _write_entries(file, {**arrays, "settings": text})
 
 
 def _write_entries(file: IO[bytes], arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -69,21 +62,63 @@ def _write_entries(file: IO[bytes], arrays: Mapping[str, NDArray[Any]]) -> None:
 
 def read_npz(path: str | PathLike[str], what: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """Read all arrays of ``path`` and its settings; ``what`` says in the error what it should have been."""
-    try:
-        with Path(path).open("rb") as opened:  # np.load would leave a damaged file open
-            file = np.load(opened, allow_pickle=False)
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise ReadError(f"{path} is a single array, not {what} of unweave (.npz).")
-            arrays = {name: file[name] for name in file.files}
+    wrong = f"{path} is not {what} of unweave (.npz)"
+    with _opened(path) as (file, head):
+        if head == _ARRAY:
+            with _told(f"{wrong}: it is damaged, or a part of it is missing."):
+                np.load(file, allow_pickle=False)
+            raise ReadError(f"{path} is a single array, not {what} of unweave (.npz).")
+        if head[:4] not in _ARCHIVES:
+            raise ReadError(f"{wrong}: it is no archive of arrays at all.")
+        with _told(f"{wrong}: it is damaged, or a part of it is missing."):
+            archive = np.load(file, allow_pickle=False)
+        arrays = {name: _entry(archive, name, wrong) for name in archive.files}
+    with _told(f"{wrong}: its settings are no text in JSON."):
         settings = json.loads(str(arrays.pop("settings", "{}")))
+    return arrays, settings if isinstance(settings, dict) else {}
+
+
+def _entry(archive: Any, name: str, wrong: str) -> NDArray[Any]:
+    """One array; of what is none NumPy returns the bytes, or raises."""
+    sentence = f"{wrong}: {name!r} in it is damaged, or no array of numbers."
+    with _told(sentence):
+        found = archive[name]
+    if not isinstance(found, np.ndarray):
+        raise ReadError(sentence)
+    return found
+
+
+def read_npy(path: str | PathLike[str]) -> NDArray[Any]:
+    """Read the one array of ``path``."""
+    with _opened(path) as (file, head):
+        if head != _ARRAY:
+            raise ReadError(f"{path} is not a matrix that NumPy can read: it does not begin like one (.npy).")
+        with _told(f"{path} is not a matrix that NumPy can read: it is damaged, or holds something else than numbers."):
+            found: NDArray[Any] = np.load(file, allow_pickle=False)
+    return found
+
+
+@contextmanager
+def _opened(path: str | PathLike[str]) -> Iterator[tuple[IO[bytes], bytes]]:
+    """A file, which NumPy would leave open where it is damaged, and its first bytes."""
+    try:
+        with Path(path).open("rb") as file:
+            head = file.read(len(_ARRAY))
+            file.seek(0)
+            yield file, head
     except ReadError:
         raise
-    except OSError as error:
-        raise ReadError(f"{path} cannot be read: {error.strerror or error}.") from None
-    except _DAMAGE as error:
-        reason = (str(error).splitlines() or ["it ends too early"])[0].rstrip(".")
-        raise ReadError(f"{path} is not {what} of unweave (.npz): {reason}.") from None
-    return arrays, settings if isinstance(settings, dict) else {}
+    except (OSError, ValueError) as error:  # ValueError: a name with a null character
+        raise ReadError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
+
+
+@contextmanager
+def _told(sentence: str) -> Iterator[None]:
+    """Say a sentence of ours instead of what NumPy says, which is meant for programmers."""
+    try:
+        yield
+    except _DAMAGE:
+        raise ReadError(sentence) from None
 
 
 @contextmanager

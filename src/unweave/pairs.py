@@ -26,6 +26,7 @@ from unweave.framing import STFT
 from unweave.parts import Decomposition
 from unweave.stft import require_center
 from unweave.transport import Transport, distances
+from unweave.words import counted
 
 __all__ = ["OVERLAP", "Bases", "Pair", "Score", "Way", "assign_bases"]
 
@@ -83,7 +84,8 @@ class Pair:
         channels = max(a.shape[0], b.shape[0])
         if {a.shape[0], b.shape[0]} - {1, channels}:
             raise Incompatible(
-                f"source has {a.shape[0]} channels, but target has {b.shape[0]}: only bases of one channel fit any."
+                f"source has {counted(a.shape[0], 'channel')}, "
+                f"but target has {b.shape[0]}: only bases of one channel fit any."
             )
         a, b = (np.repeat(each, channels // each.shape[0], axis=0) for each in (a, b))
         order = _order(assign, a, b)
@@ -221,7 +223,8 @@ def assign_bases(source: ArrayLike, target: ArrayLike) -> NDArray[np.intp]:
     a, b = _by_channel("source", source), _by_channel("target", target)
     if a.shape[:2] != b.shape[:2]:
         raise Incompatible(
-            f"source has {a.shape[0]} channels of {a.shape[1]} bins, but target {b.shape[0]} of {b.shape[1]}."
+            f"source has {counted(a.shape[0], 'channel')} of {counted(a.shape[1], 'bin')}, "
+            f"but target {b.shape[0]} of {b.shape[1]}."
         )
     _require_partners(a, b)
     work = np.zeros((a.shape[2], b.shape[2]))
@@ -242,7 +245,8 @@ def _weights(bases: Floats) -> Floats:
 def _require_partners(a: Floats, b: Floats) -> None:
     if a.shape[2] > b.shape[2]:
         raise Incompatible(
-            f"source has {a.shape[2]} components, but target has only {b.shape[2]}: each needs one that it turns "
+            f"source has {counted(a.shape[2], 'component')}, "
+            f"but target has only {b.shape[2]}: each needs one that it turns "
             "into; decompose the target with at least as many components."
         )
 

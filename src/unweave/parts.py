@@ -25,6 +25,7 @@ from unweave.npz import read_npz, understood, write_npz
 from unweave.shown import html_of
 from unweave.stft import FrameBlock, rebuild, require_center
 from unweave.tapped import ConvolutiveFactorization
+from unweave.words import counted
 
 __all__ = ["Decomposition"]
 
@@ -64,17 +65,18 @@ class Decomposition:
         found = (self.factorization.bases.shape[0], self.factorization.activations.shape[1])
         if found != needed:
             raise Incompatible(
-                f"the factorization has {found[0]} bins and {found[1]} frames, but this recording has "
+                f"the factorization has {found[0]} bins and {counted(found[1], 'frame')}, but this recording has "
                 f"{needed[0]} (channels x bins) and {needed[1]}: was it made from another recording or another STFT?"
             )
         labels = tuple(str(label) for label in self.labels) or tuple(str(k) for k in range(self.n_components))
         if len(labels) != self.n_components:
-            raise Incompatible(f"{len(labels)} labels for {self.n_components} components: one for each is needed.")
+            raise Incompatible(
+                f"{len(labels)} labels for {counted(self.n_components, 'component')}: one for each is needed."
+            )
         object.__setattr__(self, "labels", labels)
 
     def __repr__(self) -> str:
-        plural = "" if self.n_components == 1 else "s"
-        return f"Decomposition({self.n_components} component{plural} of {self.audio!r})"
+        return f"Decomposition({counted(self.n_components, 'component')} of {self.audio!r})"
 
     def _repr_html_(self) -> str | None:
         return html_of(self)

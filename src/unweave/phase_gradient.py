@@ -46,6 +46,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from unweave.errors import Incompatible, InvalidInput
 from unweave.framing import STFT
+from unweave.words import counted
 
 __all__ = ["GAMMA", "PhaseGradient", "phases_from_magnitudes"]
 
@@ -183,7 +184,8 @@ class PhaseGradient:
             )
         if self._past and block.shape[0] != self._past[-1].shape[0]:
             raise Incompatible(
-                f"magnitudes has {block.shape[0]} channels, but {self._past[-1].shape[0]} are needed, as before."
+                f"magnitudes has {counted(block.shape[0], 'channel')}, "
+                f"but {self._past[-1].shape[0]} are needed, as before."
             )
         block = block.astype(np.float64)
         if block.size and not (np.isfinite(block).all() and block.min() >= 0):

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from unweave.arrays import Mask
+from unweave.arrays import Mask, Matrix
 from unweave.divergence import KULLBACK_LEIBLER, require_beta
 from unweave.errors import InvalidInput
 from unweave.initialize import METHODS
@@ -27,6 +27,7 @@ __all__ = [
     "Plan",
     "Start",
     "require_count",
+    "require_entries",
 ]
 
 MAX_ITER = 500
@@ -88,6 +89,12 @@ class Plan:
             return int(self.rng.integers(2**32))
         require_count("rng", self.rng, 0, 2**63)
         return int(self.rng)
+
+
+def require_entries(V: Matrix) -> None:
+    """Refuse a matrix without entries."""
+    if V.size == 0:
+        raise InvalidInput(f"V.shape={V.shape} has no entries: there is nothing to explain.")
 
 
 def require_count(name: str, value: object, least: int, most: int) -> None:

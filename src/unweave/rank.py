@@ -52,14 +52,15 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from unweave.arrays import Mask, Matrix, nonnegative_matrix
+from unweave.arrays import Mask, Matrix, keep_read_only, nonnegative_matrix
 from unweave.divergence import KULLBACK_LEIBLER, floored, require_beta
 from unweave.errors import InvalidInput
 from unweave.initialize import random_start
 from unweave.ladder import TINY, Small, divergences, ladder
 from unweave.loop import run
-from unweave.plan import Plan, require_count
+from unweave.plan import Plan, require_count, require_entries
 from unweave.threads import single_blas
+from unweave.words import counted
 
 __all__ = ["MAX_CANDIDATES", "METHODS", "TOGETHER", "RankChoice", "estimate_rank", "rank_steps", "summed"]
 
@@ -121,8 +122,7 @@ class RankChoice:
     sentence: str
 
     def __post_init__(self) -> None:
-        for array in (self.candidates, self.relevances, self.scores):
-            array.setflags(write=False)
+        keep_read_only(self, candidates=self.candidates, relevances=self.relevances, scores=self.scores)
 
     def __repr__(self) -> str:
         return f"RankChoice({self.method}: {self.sentence})"
@@ -205,8 +205,7 @@ def rank_steps(
         raise InvalidInput(f"method={method!r} is not one of {', '.join(METHODS)}.")
     require_count("max_components", max_components, 1, 100)
     require_count("together", together, 1, 10_000)
-    if V.size == 0:
-        raise InvalidInput(f"V.shape={V.shape} has no entries: there is nothing to explain.")
+    require_entries(V)
     random = np.random.default_rng(Plan(rng=rng).seed())
     if not V.any():
         return _silence(method)
@@ -299,7 +298,7 @@ def _knee(method: Method, curve: NDArray[np.float64], *, bounded: bool) -> RankC
         number = 1 + int(np.flatnonzero(shares[:-1] >= _FADED_SHARE).max(initial=0))
     what = " of what is held out" if method == "heldout" else ""
     sentence = (
-        f"{_parts(number)}: the {_ordinal(number)} explains {_percent(shares[number - 1])}{what}, "
+        f"{counted(number, 'part')}: the {_ordinal(number)} explains {_percent(shares[number - 1])}{what}, "
         f"a further one would explain {_percent(shares[number])}."
     )
     if bounded and number == scores.size:
@@ -308,10 +307,6 @@ def _knee(method: Method, curve: NDArray[np.float64], *, bounded: bool) -> RankC
         sentence += " Where the sounds end is not clear: listen to other numbers, too."
     candidates = np.arange(1, scores.size + 1)
     return RankChoice(number, method, candidates, shares[:-1].copy(), scores, sentence)
-
-
-def _parts(number: int) -> str:
-    return "1 part" if number == 1 else f"{number} parts"
 
 
 def _ordinal(number: int) -> str:
@@ -371,5 +366,5 @@ def _relevances(
 def _relevant(method: Method, relevances: NDArray[np.float64]) -> RankChoice:
     """As many as are above their least by more than it."""
     number = max(1, int((relevances > 1).sum()))
-    sentence = f"{_parts(number)}: of {relevances.size} that were begun with, so many are of relevance."
+    sentence = f"{counted(number, 'part')}: of {relevances.size} that were begun with, so many are of relevance."
     return RankChoice(number, method, np.arange(1, relevances.size + 1), relevances, relevances.copy(), sentence)

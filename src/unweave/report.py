@@ -18,17 +18,16 @@ from __future__ import annotations
 import math
 import os
 import re
-import secrets
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
 from os import PathLike
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from urllib.parse import quote
 
-from unweave.errors import InvalidInput, WriteError
+from unweave.errors import InvalidInput
+from unweave.files import write_whole
 
 __all__ = ["Part", "page", "write_page"]
 
@@ -158,16 +157,7 @@ def write_page(
         original=original,
         downloads=downloads,
     )
-    path = Path(path)
-    hidden = path.with_name(f".{secrets.token_hex(4)}.part")
-    try:
-        hidden.write_bytes(text.encode())
-        os.replace(hidden, path)  # noqa: PTH105 - replaces on Windows, too
-    except OSError as error:
-        raise WriteError(f"{path} cannot be written: {error.strerror or error}.") from None
-    finally:
-        with suppress(OSError):
-            hidden.unlink()
+    write_whole(path, text.encode())
 
 
 # ---------------------------------------------------------------- the pieces of the page

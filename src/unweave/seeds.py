@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from unweave.arrays import Matrix
+from unweave.arrays import Matrix, keep_read_only
 from unweave.audio import Audio, as_audio
 from unweave.dictionary import Dictionary
 from unweave.divergence import KULLBACK_LEIBLER
@@ -42,6 +42,7 @@ from unweave.plan import Plan
 from unweave.singular import Singular, right_vectors, singular_steps
 from unweave.starts import Count, Method, count_by_coverage, coverage_curve, from_svd, require_method
 from unweave.stft import analysis_blocks
+from unweave.words import counted
 
 __all__ = ["METHOD", "Seeds", "seed", "seed_steps"]
 
@@ -79,12 +80,9 @@ class Seeds:
         if activations.ndim != 2 or activations.shape[0] != self.dictionary.n_components:
             raise Incompatible(
                 f"activations.shape={activations.shape}, but ({self.dictionary.n_components}, frames) is needed: one "
-                "for each base."
+                "for each basis."
             )
-        for name, array in (("activations", activations), ("values", values)):
-            array = array.view()
-            array.setflags(write=False)
-            object.__setattr__(self, name, array)
+        keep_read_only(self, activations=activations, values=values)
 
     def __repr__(self) -> str:
         return f"Seeds({self.sentence.rstrip('.')})"
@@ -106,11 +104,11 @@ class Seeds:
     @property
     def sentence(self) -> str:
         """How many, and what they make up."""
-        plural = "" if self.n_components == 1 else "s"
+        count = counted(self.n_components, "component")
         if not self.values.any():
-            return f"{self.n_components} component{plural}: the recording is silent."
+            return f"{count}: the recording is silent."
         return (
-            f"{self.n_components} component{plural}: {100 * self.covered():.1f} % of the singular values, "
+            f"{count}: {100 * self.covered():.1f} % of the singular values, "
             f"{100 * self.covered('energy'):.1f} % of the energy."
         )
 

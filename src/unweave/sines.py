@@ -23,16 +23,17 @@ partial tracking of audio with real-time capability through linear programming, 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from unweave.arrays import Samples
-from unweave.audio import Audio
-from unweave.errors import Incompatible, InvalidInput
+from unweave.audio import Audio, as_audio
 from unweave.framing import STFT
-from unweave.stft import analysis_block, analysis_blocks, block_spans, require_center
+from unweave.hops import BlockReader
+from unweave.listening import channel_count, stream_block
+from unweave.sound import checked_rate
+from unweave.stft import analysis_blocks, require_center
 from unweave.tonal import BLOCK, Follower, TonalSound
 from unweave.tracking import Method, SineModel, Track, TrackedPeaks, joined
 
@@ -42,8 +43,9 @@ _USUAL = SineModel()
 
 
 def sines(
-    audio: Audio,
+    audio: Audio | ArrayLike,
     *,
+    sample_rate: float | None = None,
     bandwidth: int = _USUAL.bandwidth,
     detection_threshold: float = _USUAL.detection_threshold,
     birth_low_threshold: float = _USUAL.birth_low_threshold,
@@ -59,8 +61,10 @@ def sines(
 
     Parameters
     ----------
-    audio : Audio
+    audio : Audio, or array ``(channels, n_samples)`` or ``(n_samples,)``
         Any number of channels and samples. Each channel is taken apart by itself.
+    sample_rate : float, optional
+        Hz; for arrays only.
     bandwidth : int, at least 1
         Bins around a sine wave that may be taken for it. Fewer leave its flanks in the residual, more cost time.
     detection_threshold : float, -144 to 0
@@ -91,7 +95,8 @@ def sines(
     Raises
     ------
     InvalidInput
-        A setting is out of range, the transform cannot be inverted, or the sound is too loud for its numbers.
+        A setting is out of range, the transform cannot be inverted, an array has no rate, or the sound is too loud for
+        its numbers.
 
     References
     ----------
@@ -118,17 +123,18 @@ def sines(
         track_frequency_range=track_frequency_range,
         track_probability=track_probability,
     )
-    settings = _checked_settings(stft)
-    tonal = TonalSound(model, settings, audio.sample_rate, audio.n_channels)
-    tonal.expect(audio.n_samples)
-    pieces = [tonal.push(block.values) for block in analysis_blocks(audio, settings, BLOCK)]
+    settings, sound = _checked_settings(stft), as_audio(audio, sample_rate)
+    tonal = TonalSound(model, settings, sound.sample_rate, sound.n_channels)
+    tonal.expect(sound.n_samples)
+    pieces = [tonal.push(block.values) for block in analysis_blocks(sound, settings, BLOCK)]
     found = np.concatenate([*pieces, tonal.finish()], axis=-1)
-    return Audio(found, audio.sample_rate), Audio(audio.samples - found, audio.sample_rate)
+    return Audio(found, sound.sample_rate), Audio(sound.samples - found, sound.sample_rate)
 
 
 def tracks(
-    audio: Audio,
+    audio: Audio | ArrayLike,
     *,
+    sample_rate: float | None = None,
     detection_threshold: float = _USUAL.detection_threshold,
     birth_low_threshold: float = _USUAL.birth_low_threshold,
     birth_high_threshold: float = _USUAL.birth_high_threshold,
@@ -143,9 +149,9 @@ def tracks(
 
     Parameters
     ----------
-    audio : Audio
-        Any number of channels and samples.
-    detection_threshold, birth_low_threshold, birth_high_threshold, min_track_length, tracking, \
+    audio : Audio, or array ``(channels, n_samples)`` or ``(n_samples,)``
+        Any number of channels and samples; an array needs ``sample_rate``.
+    sample_rate, detection_threshold, birth_low_threshold, birth_high_threshold, min_track_length, tracking, \
 track_magnitude_range, track_frequency_range, track_probability, stft
         As in `sines`, which masks with these tracks.
 
@@ -175,13 +181,13 @@ track_magnitude_range, track_frequency_range, track_probability, stft
         track_frequency_range=track_frequency_range,
         track_probability=track_probability,
     )
-    settings = _checked_settings(stft)
-    follower = Follower(model, settings, audio.sample_rate, audio.n_channels)
-    frames: list[list[TrackedPeaks]] = [[] for _ in range(audio.n_channels)]
-    for block in analysis_blocks(audio, settings, BLOCK):
+    settings, sound = _checked_settings(stft), as_audio(audio, sample_rate)
+    follower = Follower(model, settings, sound.sample_rate, sound.n_channels)
+    frames: list[list[TrackedPeaks]] = [[] for _ in range(sound.n_channels)]
+    for block in analysis_blocks(sound, settings, BLOCK):
         _extend(frames, follower.push(block.values))
     _extend(frames, follower.finish())
-    bin_width, step = audio.sample_rate / settings.n_fft, settings.hop_length / audio.sample_rate
+    bin_width, step = sound.sample_rate / settings.n_fft, settings.hop_length / sound.sample_rate
     return tuple(track for k, each in enumerate(frames) for track in joined(each, k, bin_width, step))
 
 
@@ -250,12 +256,7 @@ track_magnitude_range, track_frequency_range, track_probability, stft
             track_probability=track_probability,
         )
         self._settings = _checked_settings(stft)
-        # A buffer is cut into frames from its first sample on.
-        self._framing = replace(self._settings, center=False)
-        if isinstance(n_channels, bool) or not isinstance(n_channels, (int, np.integer)) or n_channels < 1:
-            raise InvalidInput(f"n_channels={n_channels!r} is not a whole number of at least 1.")
-        self._sample_rate = Audio(np.zeros((n_channels, 0)), sample_rate).sample_rate
-        self._n_channels = int(n_channels)
+        self._sample_rate, self._n_channels = checked_rate(sample_rate), channel_count(n_channels)
         self.reset()
 
     @property
@@ -266,10 +267,9 @@ track_magnitude_range, track_frequency_range, track_probability, stft
     def reset(self) -> None:
         """Forget everything: the next block is the beginning of a sound."""
         self._tonal = TonalSound(self._model, self._settings, self._sample_rate, self._n_channels)
-        self._count = self._n_frames = 0
-        # The buffer begins where the next frame does; the first one begins before the sound.
-        self._buffer = self._zeros(self._framing.offset - self._settings.offset)
-        self._audio, self._sines = self._zeros(self.latency), self._zeros(self.latency)
+        self._reader = BlockReader(self._settings, self._n_channels)
+        self._audio = np.zeros((self._n_channels, self.latency), np.float32)
+        self._sines = self._audio.copy()
 
     def process(self, block: ArrayLike) -> tuple[Samples, Samples]:
         """Take the next samples, and give as many of the two parts.
@@ -291,22 +291,16 @@ track_magnitude_range, track_frequency_range, track_probability, stft
         InvalidInput
             A sample is not finite.
         """
-        samples = Audio(block, self._sample_rate).samples  # type: ignore[arg-type]  # it checks and converts
-        if samples.shape[0] != self._n_channels:
-            raise Incompatible(f"the block has {samples.shape[0]} channels, but n_channels={self._n_channels}.")
-        self._count += samples.shape[1]
-        self._buffer = np.concatenate([self._buffer, samples], axis=1)
-        framing = self._framing
-        ready = (self._buffer.shape[1] - framing.offset - framing.win_length) // framing.hop_length + 1
-        self._sines = np.concatenate([self._sines, *self._analysed(ready)], axis=1)
+        samples = stream_block(block, self._n_channels)
+        self._reader.push(samples)
+        self._sines = np.concatenate([self._sines, *self._analysed(self._reader.n_complete)], axis=1)
         self._audio = np.concatenate([self._audio, samples], axis=1)
         return self._taken(samples.shape[1])
 
     def flush(self) -> tuple[Samples, Samples]:
         """The sound has ended: give the last `latency` samples of the two parts, and begin anew."""
-        self._tonal.expect(self._count)
-        missing = self._settings.n_frames(self._count) - self._n_frames
-        tail = [*self._analysed(missing), self._tonal.finish()]
+        self._tonal.expect(self._reader.n_samples)
+        tail = [*self._analysed(self._reader.n_left), self._tonal.finish()]
         self._sines = np.concatenate([self._sines, *tail], axis=1)
         parts = self._taken(self.latency)
         self.reset()
@@ -314,20 +308,10 @@ track_magnitude_range, track_frequency_range, track_probability, stft
 
     def _analysed(self, count: int) -> list[Samples]:
         """Let the next frames pass; return the samples of the sine waves that are complete."""
-        if count <= 0:
-            return []
-        sound = Audio(self._buffer, self._sample_rate)
-        blocks = (analysis_block(sound, self._framing, *span) for span in block_spans(count, BLOCK))
-        pieces = [self._tonal.push(block.values) for block in blocks]
-        self._buffer = self._buffer[:, count * self._settings.hop_length :]
-        self._n_frames += count
-        return pieces
+        return [self._tonal.push(values) for values in self._reader.spectra(count, BLOCK)]
 
     def _taken(self, count: int) -> tuple[Samples, Samples]:
         """The oldest samples of the sine waves, and what they leave of the sound."""
         found, audio = self._sines[:, :count].copy(), self._audio[:, :count]
         self._sines, self._audio = self._sines[:, count:], self._audio[:, count:]
         return found, audio - found
-
-    def _zeros(self, count: int) -> Samples:
-        return np.zeros((self._n_channels, count), np.float32)

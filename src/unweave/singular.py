@@ -43,6 +43,8 @@ _LARGEST = 8193
 _ENTRIES = 2**20
 """Entries of a piece of V."""
 _PIECE = 512
+_USUAL_LEVELS = 1e30
+"""Singular values from its inverse up to it are divided by in the dtype of V."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -185,7 +187,10 @@ def right_vectors(blocks: Blocks, found: Singular, count: int) -> Generator[int,
     """
     values, left = found.values[:count], found.left[:, :count]
     inverse = np.divide(1.0, values, out=np.zeros_like(values), where=values > 0)
-    projection = (left * inverse).astype(found.dtype)
+    projection = left * inverse
+    # Levels that nobody meets, which float32 holds all the same, have inverses that it does not hold.
+    if inverse.max(initial=0) < _USUAL_LEVELS and inverse.min(initial=1) > 1 / _USUAL_LEVELS:
+        projection = projection.astype(found.dtype)
     out = np.empty((values.size, found.n_frames), found.dtype)
     source = Frames(blocks)
     source.n_frames, source.n_bins, source.dtype = found.n_frames, len(left), found.dtype

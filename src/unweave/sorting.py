@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from unweave.audio import Audio
 from unweave.decomposition import decompose
-from unweave.errors import InvalidInput, ReadError
+from unweave.errors import Incompatible, InvalidInput, ReadError
 from unweave.framing import STFT
 from unweave.grouping import Grouping, group, mel_filters
 from unweave.naming import dying_time, pitch_of
@@ -39,7 +39,7 @@ from unweave.npz import read_npz, understood, write_npz
 from unweave.parts import Decomposition
 from unweave.plan import require_count
 
-__all__ = ["Sorter", "component_features", "train_sorter"]
+__all__ = ["Sorter", "component_features", "is_sorter", "train_sorter"]
 
 Floats = NDArray[np.float64]
 
@@ -61,18 +61,49 @@ class Sorter:
         Mean and spread of every feature over the examples.
     weights : float64 ``(features + 1, sounds)``
         Of the standard scores; the last row is that of a constant.
+    stft : STFT
+        The transform that the examples were taken apart with, and that recordings should be.
+    sample_rate : float
+        Hz of the examples: cepstra of another rate are others.
     """
 
     labels: tuple[str, ...]
     center: Floats
     scale: Floats
     weights: Floats
+    stft: STFT
+    sample_rate: float
+
+    def __post_init__(self) -> None:
+        n_features, n_sounds = self.center.size, len(self.labels)
+        shapes = {"center": (n_features,), "scale": (n_features,), "weights": (n_features + 1, n_sounds)}
+        for name, shape in shapes.items():
+            values = getattr(self, name)
+            if values.shape != shape or not np.isfinite(values).all():
+                raise InvalidInput(f"{name} of a sorter must be finite numbers of shape {shape}, not {values.shape}.")
+        if n_sounds < 2 or not (self.scale > 0).all():
+            raise InvalidInput("a sorter needs two labels at least, and scales above 0.")
 
     def __repr__(self) -> str:
-        return f"Sorter({', '.join(self.labels)}; {self.center.size} features)"
+        return f"Sorter({', '.join(self.labels)}; {self.center.size} features; {self.sample_rate:g} Hz)"
+
+    def require_fit(self, sample_rate: float) -> None:
+        """Refuse a recording of another rate."""
+        if sample_rate != self.sample_rate:
+            raise Incompatible(
+                f"the sorter was trained at {self.sample_rate:g} Hz, but this recording has {sample_rate:g} Hz: load "
+                f"it with sample_rate={self.sample_rate:g}."
+            )
 
     def chances(self, parts: Decomposition) -> Floats:
-        """How likely each component is each sound, ``(components, sounds)``; they sum to one."""
+        """How likely each component is each sound, ``(components, sounds)``; they sum to one.
+
+        Raises
+        ------
+        Incompatible
+            The recording has another rate than the examples.
+        """
+        self.require_fit(parts.audio.sample_rate)
         return _chances((component_features(parts) - self.center) / self.scale, self.weights)
 
     def sort(self, parts: Decomposition) -> Grouping:
@@ -83,7 +114,13 @@ class Sorter:
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write it as one ``.npz``."""
-        settings = {"format": _FORMAT, "version": _VERSION, "labels": list(self.labels)}
+        settings = {
+            "format": _FORMAT,
+            "version": _VERSION,
+            "labels": list(self.labels),
+            "stft": self.stft.settings(),
+            "sample_rate": self.sample_rate,
+        }
         write_npz(path, {"center": self.center, "scale": self.scale, "weights": self.weights}, settings)
 
     @classmethod
@@ -99,7 +136,18 @@ class Sorter:
         if settings.get("format") != _FORMAT:
             raise ReadError(f"{path} is not a sorter of unweave: it holds {', '.join(sorted(arrays)) or 'nothing'}.")
         with understood(path):
-            return cls(tuple(settings["labels"]), arrays["center"], arrays["scale"], arrays["weights"])
+            labels, rate = tuple(map(str, settings["labels"])), float(settings["sample_rate"])
+            center, scale, weights = (arrays[name].astype(np.float64) for name in ("center", "scale", "weights"))
+            return cls(labels, center, scale, weights, STFT(**settings["stft"]), rate)
+
+
+def is_sorter(path: str | PathLike[str]) -> bool:
+    """Whether a file is one that `Sorter.save` wrote; a file that cannot be read is none."""
+    try:
+        _, settings = read_npz(path, "a sorter")
+    except ReadError:
+        return False
+    return settings.get("format") == _FORMAT
 
 
 def train_sorter(
@@ -124,8 +172,8 @@ def train_sorter(
 
     Raises
     ------
-    InvalidInput
-        One name only; nothing but silence under a name.
+    InvalidInput, Incompatible
+        One name only; nothing but silence under a name; stems of several rates.
 
     Examples
     --------
@@ -139,11 +187,12 @@ def train_sorter(
     if len(stems) < 2:
         raise InvalidInput(f"stems names {len(stems)} sounds: two at least are needed to be told apart.")
     require_count("n_components", n_components, 1, 1000)
+    several = {name: [given] if isinstance(given, Audio) else list(given) for name, given in stems.items()}
+    rate = _rate_of(several)
     points, names = [], []
-    for s, (name, given) in enumerate(stems.items()):
-        several = [given] if isinstance(given, Audio) else list(given)
+    for s, (name, sounds) in enumerate(several.items()):
         found = [
-            component_features(decompose(each, n_components, stft=stft, **options)) for each in several if each.peak > 0
+            component_features(decompose(each, n_components, stft=stft, **options)) for each in sounds if each.peak > 0
         ]
         if not found:
             raise InvalidInput(f"the stems of {name!r} are silent: there is nothing to learn from them.")
@@ -151,7 +200,22 @@ def train_sorter(
         names += [s] * sum(len(each) for each in found)
     x = np.concatenate(points)
     center, scale = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-9)
-    return Sorter(tuple(stems), center, scale, _fitted((x - center) / scale, np.array(names), len(stems)))
+    weights = _fitted((x - center) / scale, np.array(names), len(stems))
+    return Sorter(tuple(map(str, stems)), center, scale, weights, stft or STFT(), rate)
+
+
+def _rate_of(stems: Mapping[str, Sequence[Audio]]) -> float:
+    """The one rate of all stems."""
+    rates = {}
+    for name, sounds in stems.items():
+        for sound in sounds:
+            if not isinstance(sound, Audio):
+                raise InvalidInput(f"the stems of {name!r} hold {type(sound).__name__}: each must be an Audio.")
+            rates[sound.sample_rate] = name
+    if len(rates) > 1:
+        (one, name), (other, another) = list(rates.items())[:2]
+        raise Incompatible(f"{name!r} has {one:g} Hz, but {another!r} has {other:g} Hz: load all with one sample_rate.")
+    return next(iter(rates), 0.0)
 
 
 def component_features(parts: Decomposition) -> Floats:

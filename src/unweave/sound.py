@@ -22,6 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from unweave.arrays import Samples
 from unweave.errors import InvalidInput, ReadError
 from unweave.shown import html_of
+from unweave.words import counted
 
 __all__ = ["Audio", "as_audio", "checked_rate", "peak_of", "refuse_non_finite"]
 
@@ -84,7 +85,7 @@ class Audio:
         return peak_of(self.samples)
 
     def __repr__(self) -> str:
-        channels = "1 channel" if self.n_channels == 1 else f"{self.n_channels} channels"
+        channels = counted(self.n_channels, "channel")
         peak = self.peak
         level = f"peak {20 * math.log10(peak):.1f} dB" if peak > 0 else "silent"
         return f"Audio({channels}, {self.duration:.3f} s at {self.sample_rate} Hz, {level})".replace("-0.0", "0.0")

@@ -16,6 +16,7 @@ from unweave.errors import Incompatible, InvalidInput
 from unweave.framing import STFT
 from unweave.shown import html_of
 from unweave.sound import checked_rate
+from unweave.words import counted
 
 __all__ = ["Spectrogram"]
 
@@ -71,16 +72,15 @@ class Spectrogram:
         needed = self.stft.n_frames(self.n_samples)
         if values.shape[2] != needed:
             raise Incompatible(
-                f"values has {values.shape[2]} frames, but {self.n_samples} samples make {needed} "
+                f"values has {counted(values.shape[2], 'frame')}, but {self.n_samples} samples make {needed} "
                 f"with hop_length={self.stft.hop_length}: was it made with another hop_length?"
             )
 
     def __repr__(self) -> str:
         channels, bins, frames = self.values.shape
-        plural = "" if channels == 1 else "s"
         return (
-            f"Spectrogram({channels} channel{plural}, {bins} bins to {self.sample_rate / 2:g} Hz, "
-            f"{frames} frames, {self.n_samples / self.sample_rate:.3f} s)"
+            f"Spectrogram({counted(channels, 'channel')}, {bins} bins to {self.sample_rate / 2:g} Hz, "
+            f"{counted(frames, 'frame')}, {self.n_samples / self.sample_rate:.3f} s)"
         )
 
     def _repr_html_(self) -> str | None:

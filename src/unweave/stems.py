@@ -1,13 +1,16 @@
 """A recording in, its stems out, by name: of a song, of drums, or of sounds that there are examples of.
 
-    "song"                            drums, bass, vocals, other                 `unweave.songstems`
-    "drums"                           kick, snare, hihat, …                      `unweave.drumstems`
+    "song"                            drums, bass, vocals, other                 `unweave.songs`
+    "drums", or Drums(loop=True, …)   kick, snare, hihat, …                      `unweave.drums`
     Dictionary, or examples by name   those sounds, and the rest of them         `unweave.examples`
+    Examples(…, rest=16, …)           the same, with settings
+    Sorter                            components, named by what they resemble    `unweave.sorting`
 
-The stems sum to the recording, and keep its rate, length, level and channels.
+The stems sum to the recording, and keep its rate, length, level and channels. What belongs to one kind of recording is
+said in the value of that kind; options are what all kinds share.
 
-What a `Guide` knows of blind stems is told to their masks: a stem gets nothing where it is silent, where another one is
-alone, or outside of its band, and the others share it as they share the rest,
+What a `Guide` knows of stems that are found without it is told to their masks: a stem gets nothing where it is silent,
+where another one is alone, or outside of its band, and the others share it as they share the rest,
 
     M_s = g_s |X_s|² / Σ_j g_j |X_j|²,    g_s from 0 to 1.
 
@@ -17,26 +20,36 @@ doi:10.1109/ICASSP.2015.7177973.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
-from typing import Any, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from unweave.arrays import Complex, Samples
+from unweave.arrays import Complex, Matrix, Samples
 from unweave.audio import Audio, as_audio
+from unweave.decomposition import decompose
 from unweave.dictionary import Dictionary
 from unweave.errors import InvalidInput
-from unweave.examples import REST, Like, explain
+from unweave.examples import REST, Like, explain, suited_stft
+from unweave.exemplars import N_EXEMPLARS
 from unweave.framing import STFT
-from unweave.groupmasks import grouped
+from unweave.groupmasks import group_masks, grouped
 from unweave.guide import Guide
 from unweave.masks import require_power
+from unweave.parts import Decomposition
+from unweave.plan import require_count
+from unweave.refine import MOST_STEPS
+from unweave.refine import refine as refined
 from unweave.stft import FrameBlock, analysis_block, rebuild
 
-__all__ = ["KINDS", "POWER", "REST", "Kind", "Stem", "separate"]
+if TYPE_CHECKING:
+    from unweave.drums import Drums
+    from unweave.sorting import Sorter
+
+__all__ = ["KINDS", "REST", "Examples", "Kind", "Stem", "separate"]
 
 Kind = Literal["song", "drums"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -44,6 +57,9 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 
 POWER = 2.0
 """Exponent of the masks by example: the Wiener filter was best on songs and on drums."""
+
+_EACH = 3
+"""Components for each name of a sorter: on loops of drums 2 to 4 were best, and more err more."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -68,16 +84,43 @@ class Stem:
         return f"Stem({self.name}: {self.audio!r}{made})"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Examples:
+    """Sounds that there are examples of, and how they are looked for.
+
+    Parameters
+    ----------
+    like : Dictionary, or mapping of name to Audio, path, a sequence of them, or None
+        Examples may be of all sounds in the recording or of some, see ``rest``; None is a sound without examples. A
+        mapping may be empty where a `Guide` names sounds.
+    rest : int, optional
+        Free bases for all that has no name, as in `unweave.examples.explain`.
+    n_bases : int
+        Most exemplars of each sound. More know it better, and take longer.
+    stft : STFT, optional
+        Settings of the transform. Default: that of the dictionary, or what suits the recording: long windows for
+        songs, short ones for drums.
+    rehearse : bool, optional
+        Whether to take the examples apart first, to learn how far they and what is found without them are to be
+        believed (`unweave.rehearsal`): nearer to the true stems, and some seconds longer. It needs the stems of one
+        recording as examples. Default: where they are, but for drums, which it changes little.
+    """
+
+    like: Like
+    rest: int | None = None
+    n_bases: int = N_EXEMPLARS
+    stft: STFT | None = None
+    rehearse: bool | None = None
+
+
 def separate(
     audio: Audio | ArrayLike,
-    of: Kind | Like = "song",
+    of: Kind | Drums | Like | Examples | Sorter = "song",
     *,
     two: str | None = None,
     guide: Guide | None = None,
-    rest: int | None = None,
-    n_bases: int | None = None,
-    stft: STFT | None = None,
     power: float | None = None,
+    refine: int = 0,
     sample_rate: float | None = None,
 ) -> Mapping[str, Stem]:
     """Take a recording apart into named stems, which sum to it.
@@ -85,22 +128,19 @@ def separate(
     Parameters
     ----------
     audio : Audio, or array ``(channels, n_samples)`` or ``(n_samples,)``
-    of : {"song", "drums"}, Dictionary, or mapping of name to Audio, path, a sequence of them, or None
-        What it is a recording of. Examples may be of all sounds in it or of some, see ``rest``; None is a sound
-        without examples. A mapping may be empty where a ``guide`` names sounds.
+    of : {"song", "drums"}, Drums, Dictionary, mapping of name to examples, Examples, or Sorter
+        What it is a recording of. `unweave.drums.Drums` is "drums" with settings: a loop, which classes, notes that
+        are known. A mapping has an Audio, a path, or a sequence of them for each sound, or None for a sound without
+        examples; `Examples` is the same with settings. A `unweave.sorting.Sorter` names components.
     two : str, optional
         Only this stem, and 'rest'.
     guide : Guide, optional
-        When a sound is alone or silent, what it plays, where it lies.
-    rest : int, optional
-        By example: free bases for all that has no name, as in `unweave.examples.explain`.
-    n_bases : int, optional
-        By example: most exemplars of each sound. More know it better, and take longer.
-    stft : STFT, optional
-        By example: settings of the transform. Default: that of the dictionary, or what suits the recording: long
-        windows for songs, short ones for drums.
+        When a sound is alone or silent, what it plays, where it lies. A score of drums says when they are struck.
     power : float, above 0 to 20, optional
-        By example: exponent of the masks; more separates harder and sounds rougher. Default: 2.
+        Exponent of the masks; more separates harder and sounds rougher. Default: 1 for songs, else 2.
+    refine : int, 0 to 1000
+        Steps in which phases are sought that fit the stems' magnitudes (`unweave.refine`). They bring a decibel where
+        magnitudes are nearly right, and nothing where stems are a few dB away.
     sample_rate : float, optional
         Hz; for arrays only.
 
@@ -118,51 +158,109 @@ def separate(
     --------
     >>> from unweave.synthesis import drum_loop
     >>> loop = drum_loop(n_bars=1)
-    >>> stems = separate(loop["mix"], {"kick": loop["kick"], "snare": loop["snare"]}, rest=8)
+    >>> stems = separate(loop["mix"], {"kick": loop["kick"], "snare": loop["snare"]})
     >>> list(stems)
-    ['kick', 'snare', 'rest']
+    ['kick', 'snare']
+    >>> list(separate(loop["mix"], Examples({"kick": loop["kick"]}, rest=8)))
+    ['kick', 'rest']
     """
     sound = as_audio(audio, sample_rate)
-    if isinstance(of, str):
-        _refuse(rest=rest, n_bases=n_bases, stft=stft, power=power)
-        found = _blind(sound, of, two, guide or Guide())
-    else:
-        options = {"guide": guide, "rest": rest, "n_bases": n_bases, "stft": stft}
-        found = _by_example(sound, of, POWER if power is None else power, options)
+    known = Guide() if guide is None else guide
+    if not isinstance(known, Guide):
+        raise InvalidInput(f"guide={guide!r} is no Guide, as in Guide(silent={{'vocals': [(0, 4.5)]}}).")
+    require_count("refine", refine, 0, MOST_STEPS)
+    found = _found(sound, of, known, {} if power is None else {"power": require_power(power)}, two)
+    if refine:
+        finer = refined(sound, [stem.audio for stem in found.values()], n_iter=refine, stft=suited_stft(sound))
+        found = {name: replace(stem, audio=each) for (name, stem), each in zip(found.items(), finer, strict=True)}
     return MappingProxyType(found if two is None else _two(sound, found, two))
 
 
-def _refuse(**options: object) -> None:
-    for name, value in options.items():
-        if value is not None:
-            raise InvalidInput(f"{name}={value!r} is for separation by example: leave it out for songs and drums.")
+def _found(audio: Audio, of: Any, guide: Guide, options: Mapping[str, Any], two: str | None) -> dict[str, Stem]:
+    if isinstance(of, Dictionary | Mapping):
+        of = Examples(of)
+    if isinstance(of, Examples):
+        return _by_example(audio, of, guide, options.get("power", POWER))
+    from unweave.drums import Drums
+    from unweave.sorting import Sorter
+
+    if isinstance(of, Sorter):
+        return _sorted(audio, of, guide, options.get("power", POWER))
+    if isinstance(of, str) and of == "song":
+        sounds = _song(audio, guide, options, two)
+    elif isinstance(of, Drums) or (isinstance(of, str) and of == "drums"):
+        drums = replace(of if isinstance(of, Drums) else Drums(), **options)
+        sounds, guide = _drums(audio, drums, guide)
+    else:
+        raise InvalidInput(f"of={of!r} is neither {', '.join(KINDS)}, nor a Dictionary, nor a mapping of examples.")
+    return {name: Stem(name, sound) for name, sound in _guided(audio, sounds, guide).items()}
 
 
-def _by_example(audio: Audio, like: Like, power: float, options: Mapping[str, Any]) -> dict[str, Stem]:
-    if not isinstance(like, Dictionary | Mapping):
-        raise InvalidInput(f"of={like!r} is neither {', '.join(KINDS)}, nor a Dictionary, nor a mapping of examples.")
-    power = require_power(power)
-    parts = explain(audio, like, **{name: value for name, value in options.items() if value is not None})
+def _by_example(audio: Audio, given: Examples, guide: Guide, power: float) -> dict[str, Stem]:
+    if not isinstance(given.like, Dictionary | Mapping):
+        raise InvalidInput(f"like={given.like!r} is neither a Dictionary nor a mapping of names to examples.")
+    parts = explain(audio, given.like, guide=guide, rest=given.rest, n_bases=given.n_bases, stft=given.stft)
     members = {name: tuple(k for k, label in enumerate(parts.labels) if label == name) for name in parts.labels}
-    sounds = grouped(parts, list(members.values()), power)
+    better = _rehearsed(parts, members, given, guide, power)
+    sounds = grouped(parts, list(members.values()), power) if better is None else better
     return {name: Stem(name, sound, members[name]) for name, sound in zip(members, sounds, strict=True)}
 
 
-def _blind(audio: Audio, kind: str, two: str | None, guide: Guide) -> dict[str, Stem]:
-    if kind == "song":
-        from unweave.songstems import Source, separate_song
+def _rehearsed(
+    parts: Decomposition, members: Mapping[str, tuple[int, ...]], given: Examples, guide: Guide, power: float
+) -> list[Audio] | None:
+    """Stems as their examples teach, which are taken apart first; None where that cannot be, or shall not."""
+    from unweave.rehearsal import are_drums, rehearse, stems_of_one_recording
 
-        whole = two is None or guide.names or two not in get_args(Source)
-        sounds = separate_song(audio) if whole else separate_song(audio, two=cast(Source, two))
-    elif kind == "drums":
-        from unweave.drumstems import separate_drums
+    if given.rehearse is False or (given.rehearse is None and are_drums(members)):
+        return None
+    examples = None if given.rest or guide.names else stems_of_one_recording(given.like, parts.audio)
+    if examples is None:
+        if given.rehearse:
+            raise InvalidInput(
+                "rehearse=True needs the stems of one recording as examples of all sounds: as many and as long for "
+                "each name, with the channels of the recording, 4 s at least, none silent, no rest and no guide."
+            )
+        return None
 
-        sounds = separate_drums(audio)
-    else:
-        raise InvalidInput(f"of={kind!r} is neither {', '.join(KINDS)}, nor a Dictionary, nor a mapping of examples.")
-    if guide.names:
-        sounds = _guided(audio, sounds, guide)
-    return {name: Stem(name, sound) for name, sound in sounds.items()}
+    def way(sound: Audio, like: Mapping[str, Audio]) -> Callable[[slice], Matrix]:
+        found = explain(sound, like, rest=0, n_bases=given.n_bases, stft=parts.stft)
+        return group_masks(
+            found, [[k for k, label in enumerate(found.labels) if label == name] for name in like], power
+        )
+
+    return rehearse(parts.audio, group_masks(parts, list(members.values()), power), examples, way, parts.stft)
+
+
+def _sorted(audio: Audio, sorter: Sorter, guide: Guide, power: float) -> dict[str, Stem]:
+    sorter.require_fit(audio.sample_rate)
+    parts = decompose(audio, _EACH * len(sorter.labels), stft=sorter.stft)
+    named = sorter.sort(parts).groups
+    members = {name: named.get(name, ()) for name in sorter.labels}
+    sounds = dict(zip(members, grouped(parts, list(members.values()), power), strict=True))
+    return {name: Stem(name, sound, members[name]) for name, sound in _guided(audio, sounds, guide).items()}
+
+
+def _song(audio: Audio, guide: Guide, options: Mapping[str, Any], two: str | None) -> dict[str, Audio]:
+    from unweave.songs.stems import Source, separate_song
+
+    if two is None or guide.names or two not in get_args(Source):
+        return separate_song(audio, **options)
+    return separate_song(audio, two=cast(Source, two), **options)
+
+
+def _drums(audio: Audio, drums: Drums, guide: Guide) -> tuple[dict[str, Audio], Guide]:
+    """Stems of drums, and what is known of them but for their strokes, which they are made of."""
+    from unweave.drums.stems import found_strokes, separate_drums
+
+    told = [replace(note, label=name, pitch=None) for name, notes in guide.score.items() for note in notes]
+    if told:
+        known = tuple(replace(drums, notes=told).notes or ())  # by the labels of classes
+        heard = found_strokes(audio, drums) if drums.notes is None else drums.notes
+        others = [note for note in heard if note.label not in {each.label for each in known}]
+        drums = replace(drums, notes=(*known, *others))
+    options = {each.name: getattr(drums, each.name) for each in fields(drums)}
+    return separate_drums(audio, **options), replace(guide, score={})
 
 
 def _two(audio: Audio, found: Mapping[str, Stem], name: str) -> dict[str, Stem]:
@@ -177,6 +275,8 @@ def _two(audio: Audio, found: Mapping[str, Stem], name: str) -> dict[str, Stem]:
 
 def _guided(audio: Audio, sounds: Mapping[str, Audio], guide: Guide) -> dict[str, Audio]:
     """The same stems, with what is known of them."""
+    if not guide.names:
+        return dict(sounds)
     unknown = [name for name in guide.names if name not in sounds]
     if unknown:
         raise InvalidInput(f"the guide names {unknown[0]!r}, which is not among the stems {', '.join(sounds)}.")

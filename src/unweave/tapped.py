@@ -18,11 +18,12 @@ from typing import final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from unweave.arrays import Matrix, nonnegative_matrix
+from unweave.arrays import Matrix, keep_read_only, nonnegative_matrix
 from unweave.divergence import KULLBACK_LEIBLER
 from unweave.errors import Incompatible, InvalidInput
 from unweave.factorization import Order, Stop, checked_history, component_order, require_component
 from unweave.shown import html_of
+from unweave.words import counted
 
 __all__ = ["ConvolutiveFactorization", "array_with_taps"]
 
@@ -58,23 +59,16 @@ class ConvolutiveFactorization:
                 f"has {activations.shape[0]}: bases are (bins, components, taps), activations (components, frames)."
             )
         divergences, iterations = checked_history(self.divergences, self.iterations)
-        for name, array in (
-            ("bases", bases),
-            ("activations", activations),
-            ("divergences", divergences),
-            ("iterations", iterations),
-        ):
-            view = array.view()
-            view.setflags(write=False)
-            object.__setattr__(self, name, view)
+        keep_read_only(self, bases=bases, activations=activations, divergences=divergences, iterations=iterations)
 
     def __repr__(self) -> str:
         bins, count, taps = self.bases.shape
-        plural = "" if count == 1 else "s"
-        history = f", divergence {self.divergences[-1]:.4g} after {self.n_iter} iterations" if self.n_iter else ""
+        history = (
+            f", divergence {self.divergences[-1]:.4g} after {counted(self.n_iter, 'iteration')}" if self.n_iter else ""
+        )
         return (
-            f"ConvolutiveFactorization({count} component{plural} of {taps} taps, {bins} bins, "
-            f"{self.activations.shape[1]} frames{history})"
+            f"ConvolutiveFactorization({counted(count, 'component')} of {counted(taps, 'tap')}, "
+            f"{counted(bins, 'bin')}, {counted(self.activations.shape[1], 'frame')}{history})"
         )
 
     def _repr_html_(self) -> str | None:

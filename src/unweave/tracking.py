@@ -34,6 +34,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from unweave.arrays import keep_read_only
 from unweave.errors import InvalidInput
 from unweave.peaks import Peaks
 
@@ -122,8 +123,7 @@ class Track:
     levels: Floats
 
     def __post_init__(self) -> None:
-        self.frequencies.setflags(write=False)
-        self.levels.setflags(write=False)
+        keep_read_only(self, frequencies=self.frequencies, levels=self.levels)
 
     def __repr__(self) -> str:
         low, high = float(self.frequencies.min()), float(self.frequencies.max())

@@ -34,6 +34,7 @@ from unweave.loop import run
 from unweave.online import learn
 from unweave.plan import MAX_COMPONENTS, Plan, require_count
 from unweave.stft import FrameBlock, analysis_blocks
+from unweave.words import counted
 
 __all__ = ["Example", "learn_examples", "learn_examples_steps"]
 
@@ -176,7 +177,8 @@ def _agreed(examples: Mapping[str, Sequence[_Opened]]) -> tuple[float, int]:
             )
         if each.n_channels not in (1, n_channels):
             raise Incompatible(
-                f"{each.name} has {each.n_channels} channels, but another example has {n_channels}: all need as many, "
+                f"{each.name} has {counted(each.n_channels, 'channel')}, "
+                f"but another example has {n_channels}: all need as many, "
                 "or one."
             )
     return sounds[0].sample_rate, n_channels

@@ -37,9 +37,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from unweave.arrays import Samples
-from unweave.audio import Audio
+from unweave.audio import Audio, as_audio
 from unweave.autoregression import Predictor, filled_in, robust_predictor
-from unweave.errors import Incompatible, InvalidInput
+from unweave.errors import InvalidInput
+from unweave.listening import channel_count, stream_block
 
 __all__ = ["TransientModel", "Transients", "transient_pieces", "transients"]
 
@@ -173,8 +174,9 @@ _USUAL = TransientModel()
 
 
 def transients(
-    audio: Audio,
+    audio: Audio | ArrayLike,
     *,
+    sample_rate: float | None = None,
     order: int = _USUAL.order,
     block_size: int = _USUAL.block_size,
     padding: int = _USUAL.padding,
@@ -188,8 +190,10 @@ def transients(
 
     Parameters
     ----------
-    audio : Audio
+    audio : Audio, or array ``(channels, n_samples)`` or ``(n_samples,)``
         Any number of channels and samples. Each channel is taken apart by itself.
+    sample_rate : float, optional
+        Hz; for arrays only.
     order : int, 10 to 200
         Samples from which the next is predicted. More follow denser sounds, so that less is a surprise; costs time.
     block_size : int, 100 to 4096
@@ -215,7 +219,7 @@ def transients(
     Raises
     ------
     InvalidInput
-        A setting is out of range.
+        A setting is out of range, or an array has no rate.
 
     References
     ----------
@@ -233,12 +237,13 @@ def transients(
     model = TransientModel(
         order, block_size, padding, skew, threshold_forward, threshold_back, window_size, clump_length
     )
-    parts = np.empty((2, *audio.samples.shape), np.float32)
+    sound = as_audio(audio, sample_rate)
+    parts = np.empty((2, *sound.samples.shape), np.float32)
     position = 0
-    for piece in transient_pieces(audio, model):
+    for piece in transient_pieces(sound, model):
         parts[..., position : position + piece.shape[2]] = piece
         position += piece.shape[2]
-    return Audio(parts[0], audio.sample_rate), Audio(parts[1], audio.sample_rate)
+    return Audio(parts[0], sound.sample_rate), Audio(parts[1], sound.sample_rate)
 
 
 def transient_pieces(audio: Audio, model: TransientModel = _USUAL) -> Iterator[Samples]:
@@ -334,8 +339,7 @@ class Transients:
         window_size: int = _USUAL.window_size,
         clump_length: int = _USUAL.clump_length,
     ) -> None:
-        _require_whole("n_channels", n_channels, 1, 65535)
-        self._n_channels = int(n_channels)
+        self._n_channels = channel_count(n_channels)
         self._model = TransientModel(
             order, block_size, padding, skew, threshold_forward, threshold_back, window_size, clump_length
         )
@@ -372,9 +376,7 @@ class Transients:
         InvalidInput
             A sample is not finite.
         """
-        samples = Audio(block, 1).samples  # type: ignore[arg-type]  # it checks and converts
-        if samples.shape[0] != self._n_channels:
-            raise Incompatible(f"the block has {samples.shape[0]} channels, but n_channels={self._n_channels}.")
+        samples = stream_block(block, self._n_channels)
         self._audio = np.concatenate([self._audio, samples], axis=1)
         return self._taken(_pushed(self._cleaning, samples), samples.shape[1])
 

@@ -36,6 +36,7 @@ from numpy.typing import NDArray
 
 from unweave.arrays import Samples
 from unweave.errors import InvalidInput, ReadError
+from unweave.words import counted
 
 __all__ = [
     "MAX_CHANNELS",
@@ -236,7 +237,7 @@ def read_header(file: BinaryIO, name: str = "the wav file") -> WavHeader:
         raise ReadError(f"{name} has no {lacking} chunk: the file is damaged or was cut short.")
     tag, n_channels, sample_rate, width = _read_format(file, *chunks[b"fmt "])
     if not (n_channels and sample_rate and width):
-        raise ReadError(f"{name} is damaged: its header says {n_channels} channels at {sample_rate} Hz.")
+        raise ReadError(f"{name} is damaged: its header says {counted(n_channels, 'channel')} at {sample_rate} Hz.")
     start, size = chunks[b"data"]
     there = max(end - start, 0)
     if size == 0xFFFFFFFF and b"ds64" in chunks:

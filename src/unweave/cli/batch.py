@@ -25,6 +25,7 @@ from unweave.cli.talk import say, warn
 from unweave.corpus import Processes, Progress, Report, find_sounds, process
 from unweave.errors import ReadError, UnweaveError
 from unweave.threads import n_threads
+from unweave.words import counted
 
 __all__ = ["batch"]
 
@@ -243,7 +244,7 @@ class _Telling:
 
     def __call__(self, progress: Progress) -> None:
         if self._last is None:
-            self._watch.stage(f"{progress.n_files} files")
+            self._watch.stage(counted(progress.n_files, "file"))
         self._last = progress
         if isinstance(self._watch, Line):
             self._watch.rename(self.done())
@@ -254,7 +255,7 @@ class _Telling:
         if self._last is None:
             return "nothing has changed"
         failed = f", {self._last.n_failed} failed" if self._last.n_failed else ""
-        return f"{self._last.n_done} of {self._last.n_files} files are done{failed}"
+        return f"{_share(self._last.n_done, self._last.n_files)}{failed}"
 
     def close(self) -> None:
         """Remove the line."""
@@ -270,7 +271,11 @@ def _tell_failed(report: Report, out: Path) -> None:
 
 
 def _summary(report: Report, out: Path) -> str:
-    kept = f" ({report.n_kept} were done before)" if report.n_kept else ""
+    kept = f" ({report.n_kept} {'was' if report.n_kept == 1 else 'were'} done before)" if report.n_kept else ""
     failed = f", {len(report.failed)} failed" if report.failed else ""
     where = one_line(str(out / "summary.csv"))
-    return f"{report.n_done} of {len(report.entries)} files are done{kept}{failed}. {where} tells of each."
+    return f"{_share(report.n_done, len(report.entries))}{kept}{failed}. {where} tells of each."
+
+
+def _share(n_done: int, n_files: int) -> str:
+    return f"{n_done} of {counted(n_files, 'file')} {'is' if n_files == 1 else 'are'} done"

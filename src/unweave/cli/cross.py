@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Iterator
@@ -16,14 +15,13 @@ import click
 from unweave import cross as mosaic
 from unweave.audio import Audio, load
 from unweave.cli.names import track_of
-from unweave.cli.onefile import check_target, file_options, talk_options, working
-from unweave.cli.onesound import chosen_file, save_sound, sound_options, told
-from unweave.cli.options import Declared, HeadedCommand, option
+from unweave.cli.onefile import check_target, file_options, working
+from unweave.cli.onesound import chosen_file, save_sound, sound_options, tell
+from unweave.cli.options import Declared, HeadedCommand, option, talk_options
 from unweave.cli.progress import Watch
 from unweave.cli.request import default_of, stft_options
 from unweave.cli.sounds import SoundFile, require_gain
 from unweave.cli.sources import STDIN, Recording, read_recording
-from unweave.cli.talk import say, warn
 from unweave.errors import Incompatible, InvalidInput, UnweaveError
 from unweave.framing import STFT
 
@@ -106,7 +104,7 @@ def _part(which: str) -> Declared:
 @stft_options(mosaic.CROSS_STFT)
 @file_options("The sound.", show_default="<target>-cross.wav")
 @sound_options
-@talk_options
+@talk_options()
 def cross(
     *, out: Path | None, overwrite: bool, as_json: bool, quiet: bool, threads: int | None, **options: Any
 ) -> None:
@@ -120,12 +118,7 @@ def cross(
     check_target(job.out, overwrite=overwrite, inputs=[job.source, job.target])
     with working(threads, quiet=quiet or (as_json and not sys.stdout.isatty())) as watch:
         done, note = _work(job, watch)
-    if note and not quiet:
-        warn(note)
-    if as_json:
-        say(json.dumps(done, indent=2))
-    elif not quiet:
-        say(told(done))
+    tell(done, note, as_json=as_json, quiet=quiet)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from unweave.cli.job import AUTO_RULE, RESYNTHESES, Job, default_of
-from unweave.cli.options import BetaType, CountType, Declared, GainType, HeadedCommand, option
+from unweave.cli.options import BetaType, CountType, Declared, GainType, HeadedCommand, option, talk_options
 from unweave.cli.progress import watch_for
 from unweave.cli.table import table, where_to_look
 from unweave.cli.talk import say, warn
@@ -37,6 +37,9 @@ Examples:
       20 seconds of a song, in a folder and under names of your own
   unweave decompose other.wav --bases loop-unweave/bases.npz --keep-bases
       the same sounds in another recording
+  unweave decompose loop.wav --bases loop-unweave/bases.npz \\
+      --activations loop-unweave/decomposition.npz --painted 0=strip-00.png
+      the same parts once more, but part 0 is silent where its strip is black
   unweave decompose piano.wav -k 20 --n-fft 4096 --beta is --seed 7
       longer windows tell pitches apart; Itakura-Saito hears quiet notes
   unweave decompose loop.wav -k 3 --json > result.json
@@ -48,13 +51,12 @@ Examples:
 Exit codes: 0 done, 1 failure (files, disk, memory), 2 usage, 130 Ctrl-C.
 """
 
-_RECORDING, _ANALYSIS, _MODEL, _SOUND, _FILES, _TALK = (
+_RECORDING, _ANALYSIS, _MODEL, _SOUND, _FILES = (
     "The recording",
     "Analysis",
     "Factorisation",
     "Sound of the parts",
     "Output folder",
-    "Talk and work",
 )
 
 
@@ -129,13 +131,20 @@ def _subtypes() -> str:
     _MODEL,
     "--bases",
     metavar="FILE",
-    help="Start from these bases: a dictionary, a decomposition (.npz) or a matrix (bins, n) (.npy).",
+    help="Start from these bases: a dictionary or a decomposition (.npz, .safetensors), or a matrix (bins, n) (.npy).",
 )
 @_field(
     _MODEL,
     "--activations",
     metavar="FILE",
-    help="Start from these activations: a decomposition (.npz) or a matrix (n, frames) (.npy).",
+    help="Start from these activations: a decomposition (.npz, .safetensors), a table (.csv), a matrix (.npy).",
+)
+@_field(
+    _MODEL,
+    "--painted",
+    multiple=True,
+    metavar="PART=FILE",
+    help="Where a part is silent: its strip, painted black there, or a table (.csv); may be said several times.",
 )
 @_field(_MODEL, "--keep-bases", is_flag=True, help="Look for the sounds in --bases without changing them.")
 @_field(_MODEL, "--keep-activations", is_flag=True, help="Look for sounds that follow --activations.")
@@ -202,7 +211,13 @@ def _subtypes() -> str:
 )
 @_field(_SOUND, "--envelopes", is_flag=True, help="Also write every activation as an envelope, and noise shaped by it.")
 @_field(
-    _FILES, "--out", type=click.Path(path_type=Path), metavar="DIR", show_default="<name>-unweave", help="The folder."
+    _FILES,
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    show_default="<name>-unweave",
+    help="The folder.",
 )
 @_field(_FILES, "--format", type=click.Choice(list(FORMATS)), help="Format of the sounds.")
 @_field(_FILES, "--subtype", metavar="NAME", show_default=_subtypes(), help="FLOAT, PCM_16, PCM_24 or PCM_32.")
@@ -215,16 +230,7 @@ def _subtypes() -> str:
 @_field(_FILES, "--pictures/--no-pictures", help="Draw pictures.")
 @_field(_FILES, "--page/--no-page", help="Write index.html, and the recording beside it.")
 @_field(_FILES, "--overwrite", is_flag=True, help="Replace what an earlier run has written; other files stay.")
-@option(_TALK, "--json", "as_json", is_flag=True, help="Print the manifest instead of the table.")
-@option(_TALK, "--quiet", is_flag=True, help="Say nothing but errors (and --json).")
-@option(
-    _TALK,
-    "--threads",
-    type=click.IntRange(min=1),
-    metavar="N",
-    show_default="all processors",
-    help="Processors to use; the result is the same.",
-)
+@talk_options("Print the manifest instead of the table.")
 def decompose(recording: str, *, as_json: bool, quiet: bool, threads: int | None, **options: Any) -> None:
     """Take the recording INPUT apart into parts, which sum to it.
 

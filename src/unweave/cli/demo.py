@@ -20,7 +20,7 @@ from unweave.cli.table import table
 from unweave.cli.talk import say
 from unweave.cli.work import Outcome, take_apart
 from unweave.errors import WriteError
-from unweave.evaluate import best_permutation
+from unweave.evaluation import best_permutation
 from unweave.synthesis import drum_loop
 
 __all__ = ["PASS_DB", "demo"]
@@ -31,13 +31,14 @@ PASS_DB = 10.0
 _EXAMPLES = """\b
 Examples:
   unweave demo
-  unweave demo --out somewhere
+  unweave demo -o somewhere
 """
 
 
 @click.command(cls=HeadedCommand, epilog=_EXAMPLES)
 @option(
     "Options",
+    "-o",
     "--out",
     type=click.Path(path_type=Path),
     default=Path("unweave-demo"),

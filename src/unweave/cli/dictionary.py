@@ -12,6 +12,7 @@ from unweave.cli.facts import describe_dictionary
 from unweave.cli.info import told
 from unweave.cli.onefile import check_target, file_options
 from unweave.cli.options import HeadedCommand, option
+from unweave.cli.sources import load_dictionary
 from unweave.cli.talk import say
 from unweave.dictionary import LEVELS, Dictionary
 from unweave.errors import InvalidInput
@@ -109,7 +110,7 @@ def _read(name: str, sample_rate: float | None) -> Dictionary:
         if sample_rate is None:
             raise InvalidInput(f"{name} does not say its rate: say --sample-rate.")
         return read_dictionary(name, sample_rate=sample_rate)
-    return read_dictionary(name) if Path(name).suffix.lower() == ".safetensors" else Dictionary.load(name)
+    return load_dictionary(name)
 
 
 def _relabelled(found: Dictionary, text: str) -> Dictionary:

@@ -14,11 +14,11 @@ from typing import Any
 import click
 
 from unweave.cli.onefile import working
-from unweave.cli.options import HeadedCommand, option
+from unweave.cli.options import TALK, HeadedCommand, option, threads_option
 from unweave.cli.talk import say, warn
 from unweave.corpus import find_sounds
 from unweave.errors import InvalidInput, ReadError
-from unweave.stemscores import MATCHES, StemScore, score_stems
+from unweave.evaluation import MATCHES, StemScore, score_stems
 
 __all__ = ["evaluate"]
 
@@ -34,7 +34,7 @@ Examples:
       SI-SDR alone: an hour in less than a minute
 """
 
-_WHAT, _SCORES, _TALK = "What is compared", "Scores", "Talk and work"
+_WHAT, _SCORES = "What is compared", "Scores"
 _MIXTURES = ("mix", "mixture", "recording")
 _COLUMNS = ("si_sdr", "sdr", "sir", "sar")
 
@@ -50,17 +50,10 @@ _COLUMNS = ("si_sdr", "sdr", "sir", "sar")
     help="By the names of the files, or the assignment with the greatest mean SI-SDR.",
 )
 @option(_SCORES, "--bss/--no-bss", default=True, help="Also SDR, SIR and SAR (BSS Eval, 512 taps), which take longer.")
-@option(_TALK, "--json", "as_json", is_flag=True, help="Print the scores for programs.")
-@option(_TALK, "--csv", "as_csv", is_flag=True, help="Print the scores as comma-separated values.")
-@option(_TALK, "--quiet", is_flag=True, help="Say nothing but errors and scores.")
-@option(
-    _TALK,
-    "--threads",
-    type=click.IntRange(min=1),
-    metavar="N",
-    show_default="all processors",
-    help="Processors to use; the result is the same.",
-)
+@option(TALK, "--json", "as_json", is_flag=True, help="Print the scores for programs.")
+@option(TALK, "--csv", "as_csv", is_flag=True, help="Print the scores as comma-separated values.")
+@option(TALK, "--quiet", is_flag=True, help="Say nothing but errors and scores.")
+@threads_option()
 def evaluate(
     reference: str,
     estimate: str,

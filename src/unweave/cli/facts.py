@@ -13,14 +13,16 @@ import numpy as np
 from unweave.audio import read_blocks
 from unweave.cli.output import MANIFEST, MANIFEST_FORMAT
 from unweave.cli.sounds import Meter
+from unweave.cli.sources import load_decomposition, load_dictionary
 from unweave.codec import Source, open_source
 from unweave.dictionary import Dictionary
 from unweave.errors import ReadError
-from unweave.npz import read_npz, understood
-from unweave.parts import Decomposition
+from unweave.interchange import read_arrays
+from unweave.npz import read_npy, understood
 from unweave.seeds import Seeds
+from unweave.sorting import Sorter
 
-__all__ = ["describe_dictionary", "describe_file", "sound_length"]
+__all__ = ["describe_dictionary", "describe_file", "describe_sorter", "sound_length"]
 
 Facts = dict[str, Any]
 
@@ -41,7 +43,7 @@ def describe_file(name: str) -> Facts:
             head = file.read(6)
     except (OSError, ValueError) as error:
         raise ReadError(f"{name} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
-    if head[:4] == b"PK\x03\x04":
+    if head[:4] == b"PK\x03\x04" or path.suffix.lower() == ".safetensors":
         return {"file": name, **_archive(path)}
     if head == b"\x93NUMPY":
         return {"file": name, **_matrix(path)}
@@ -88,16 +90,28 @@ def _decibels(peak: float) -> float | None:
 
 
 def _archive(path: Path) -> Facts:
-    _, settings = read_npz(path, "a file")
+    _, settings = read_arrays(path, "a file")
     described: dict[Any, Callable[[Path], Facts]] = {
-        "unweave dictionary": lambda path: {"kind": "dictionary", **describe_dictionary(Dictionary.load(path))},
+        "unweave dictionary": lambda path: {"kind": "dictionary", **describe_dictionary(load_dictionary(path))},
         "unweave decomposition": _decomposition,
         "unweave seeds": _seeds,
+        "unweave sorter": lambda path: describe_sorter(Sorter.load(path)),
     }
     kind = settings.get("format")
     if kind not in described:
-        raise ReadError(f"{path} is an archive of NumPy, but no file of unweave: it does not say which.")
+        raise ReadError(f"{path} holds arrays, but is no file of unweave: it does not say which.")
     return described[kind](path)
+
+
+def describe_sorter(sorter: Sorter) -> Facts:
+    """Labels and settings of a sorter."""
+    return {
+        "kind": "sorter",
+        "labels": list(sorter.labels),
+        "n_features": sorter.center.size,
+        "sample_rate": sorter.sample_rate,
+        "stft": sorter.stft.settings(),
+    }
 
 
 def describe_dictionary(found: Dictionary) -> Facts:
@@ -117,7 +131,7 @@ def describe_dictionary(found: Dictionary) -> Facts:
 
 
 def _decomposition(path: Path) -> Facts:
-    parts = Decomposition.load(path)
+    parts = load_decomposition(path)
     found, audio = parts.factorization, parts.audio
     meter = Meter()
     meter.add(audio.samples)
@@ -155,10 +169,7 @@ def _seeds(path: Path) -> Facts:
 
 
 def _matrix(path: Path) -> Facts:
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise ReadError(f"{path} is not a matrix that NumPy can read: {str(error).partition('. ')[0]}.") from None
+    array = read_npy(path)
     real = array.dtype.kind in "fiu" and array.size > 0
     return {
         "kind": "matrix",

@@ -84,7 +84,9 @@ def _run(name: str, arguments: Sequence[str]) -> None:
         raise click.ClickException(
             f"fluid-{name} is not part of unweave, which has {', '.join(NAMES)}: use FluCoMa's own program for it."
         )
-    from unweave.cli.programs import PROGRAMS  # the library, which a question for the version need not wait for
+    # The library, which a question for the version need not wait for.
+    from unweave.cli.onefile import working
+    from unweave.cli.programs import PROGRAMS
     from unweave.flucoma.buffers import write_buffers
 
     program = PROGRAMS[name]
@@ -92,7 +94,8 @@ def _run(name: str, arguments: Sequence[str]) -> None:
     if wants_help(arguments):
         say(_help(name, program, flags))
         return
-    with _told(name, flags):
+    with _told(name, flags), working(None, quiet=False) as watch:
+        watch.stage(f"fluid-{name}")
         written = program.run(program, parsed(arguments, flags))
         with held_signals():
             write_buffers(written)

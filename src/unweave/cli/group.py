@@ -17,7 +17,7 @@ from unweave.cli.options import HeadedCommand, option
 from unweave.cli.output import OutputFolder
 from unweave.cli.progress import Watch
 from unweave.cli.request import Request, output_options
-from unweave.cli.sources import Recording, file_digest
+from unweave.cli.sources import Recording, file_digest, load_decomposition
 from unweave.cli.split import write_named
 from unweave.errors import InvalidInput
 from unweave.grouping import CUES, Grouping
@@ -32,8 +32,8 @@ Examples:
   unweave decompose loop.wav -k 9
   unweave group loop-unweave --into kick=0,4 snare=1 rest
       kick.wav, snare.wav, and all other parts in rest.wav, in loop-unweave-group/
-  unweave group loop-unweave --by timbre -k 3
-      three sounds, by the shape of their spectra, and a picture that shows why
+  unweave group loop-unweave --by timbre,onset -k 3
+      three sounds, by the shape of their spectra and by what begins together, and a picture that shows why
   unweave group loop-unweave --by place
       what stands left, in the middle and right, as many as stand apart
 """
@@ -48,15 +48,15 @@ _HOW, _PICTURE = "What belongs together (one of these)", "groups.png"
 @option(
     _HOW,
     "--by",
-    type=click.Choice(list(CUES)),
-    help="timbre: the shape of the spectra; pitch; onset: what begins together; place: left and right.",
+    metavar="CUE,...",
+    help="timbre: the shape of the spectra; pitch; onset: what begins together; place: left and right; or several.",
 )
 @option(
     _HOW,
     "--with",
     "sorter",
     metavar="FILE",
-    help="By names: a sorter (.npz), as unweave.sorting.train_sorter makes it of labelled stems.",
+    help="By names: a sorter (.npz), as unweave learn --sorter makes it.",
 )
 @option(
     _HOW,
@@ -71,8 +71,8 @@ _HOW, _PICTURE = "What belongs together (one of these)", "groups.png"
 def group(folder: str, **options: Any) -> None:
     """Put the parts in FOLDER together to sounds, which sum to the recording.
 
-    FOLDER is what `unweave decompose` has written (or the decomposition.npz in it). Every part is in one group, and the
-    sound of a group is the sum of its parts.
+    FOLDER is what `unweave decompose` has written, or a decomposition (.npz, .safetensors). Every part is in one group,
+    and the sound of a group is the sum of its parts.
     """
     path = Path(folder)
     file = path / "decomposition.npz" if path.is_dir() else path
@@ -89,7 +89,7 @@ def group(folder: str, **options: Any) -> None:
 
     def make(watch: Watch) -> tuple[Recording, Mapping[str, Audio]]:
         watch.stage("reading")
-        parts = Decomposition.load(file)
+        parts = load_decomposition(file)
         watch.stage("grouping")
         found.append(_grouped(parts, by, settings["n_groups"]))
         sounds = found[0].sounds()
@@ -111,7 +111,7 @@ def _shown(path: Path) -> str:
 
 
 def _groups(settings: dict[str, Any]) -> Any:
-    """A cue, or the numbers of the parts by the names of their groups."""
+    """Cues, or the numbers of the parts by the names of their groups."""
     said, by = settings["groups"], settings["by"]
     if sum(map(bool, (settings["into"], by, settings["sorter"]))) != 1:
         raise click.UsageError(
@@ -121,8 +121,14 @@ def _groups(settings: dict[str, Any]) -> Any:
         raise click.UsageError(f"{said[0]!r} is for --into: {'--by' if by else '--with'} finds the groups itself.")
     if settings["n_groups"] is not None and not by:
         raise click.UsageError("-k is for --by: nothing else leaves open how many groups there are.")
-    if by or not settings["into"]:
-        return by
+    if by:
+        cues = tuple(cue.strip() for cue in by.split(","))
+        unknown = [cue for cue in cues if cue not in CUES]
+        if unknown:
+            raise click.UsageError(f"--by {by}: {unknown[0]!r} is not one of {', '.join(CUES)}.")
+        return cues
+    if not settings["into"]:
+        return None
     if not said:
         raise click.UsageError("--into needs groups, as in --into kick=0,4 snare=1.")
     named = assignments("--into", [each for each in said if "=" in each])
@@ -144,8 +150,8 @@ def _number(name: str, text: str) -> int:
 def _grouped(parts: Decomposition, by: Any, n_groups: int | None) -> Grouping:
     if isinstance(by, Sorter):
         return by.sort(parts)
-    if isinstance(by, str):
-        return grouping_of(parts, by, n_groups)  # type: ignore[arg-type]  # click has checked the word
+    if isinstance(by, tuple):
+        return grouping_of(parts, by, n_groups)
     named = {name: members for name, members in by.items() if members is not None}
     taken = {k for members in named.values() for k in members}
     left = [k for k in range(parts.n_components) if k not in taken]

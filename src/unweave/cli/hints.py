@@ -1,15 +1,16 @@
-"""What a user knows of the sounds in a recording, as options: `--alone`, `--silent`, `--score`, `--band`."""
+"""What a user knows of the sounds in a recording, as options: `--alone`, `--silent`, `--score`, `--band` and others."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from unweave.cli.options import F, option
+from unweave.cli.painted import read_painted
 from unweave.errors import InvalidInput
 from unweave.guide import Guide
-from unweave.midi import read_midi
+from unweave.noteformats import read_notes
 
 __all__ = ["assignments", "guide_of", "hint_options"]
 
@@ -18,10 +19,15 @@ _RANGE = re.compile(r"\s*(\d+\.?\d*|\.\d+)\s*-\s*(\d+\.?\d*|\.\d+)\s*")
 
 
 def hint_options(function: F, /) -> F:
-    """Declare ``--alone``, ``--silent``, ``--score`` and ``--band``."""
+    """Declare ``--alone``, ``--silent``, ``--score``, ``--band`` and ``--painted``."""
     for name, metavar, said in (
+        (
+            "--painted",
+            "NAME=FILE",
+            "A picture as wide as the recording, black where a sound is silent; or a table.",
+        ),
         ("--band", "NAME=LOW-HIGH", "Hz beyond which there is nothing of a sound: bass=30-300."),
-        ("--score", "NAME=FILE", "The notes that a sound plays: a MIDI file."),
+        ("--score", "NAME=FILE", "The notes that a sound plays: a MIDI file (or .csv, .json, .txt)."),
         ("--silent", "NAME=FROM-TO,...", "Seconds in which a sound is silent: vocals=10-12,15-16."),
         ("--alone", "NAME=FROM-TO,...", "Seconds in which nothing else sounds: vocals=0-4.5."),
     ):
@@ -46,6 +52,7 @@ _EXAMPLES = {
     "--silent": "--silent vocals=10-12,15-16",
     "--score": "--score bass=line.mid",
     "--band": "--band bass=30-300",
+    "--painted": "--painted vocals=painted.png",
     "--like": "--like bark=dog1.wav,dog2.wav",
     "--into": "--into kick=0,4 snare=1",
 }
@@ -65,10 +72,25 @@ def guide_of(settings: dict[str, Any]) -> Guide:
     if several:
         raise InvalidInput(f"--band names {several[0]!r} twice: a sound has one band.")
     scores = {
-        name: [note for file in files for note in read_midi(file)]
+        name: [note for file in files for note in read_notes(file)]
         for name, files in assignments("--score", settings["score"]).items()
     }
-    return Guide(**spans, score=scores, band={name: found[0] for name, found in bands.items()})
+    empty = [name for name, notes in scores.items() if not notes]
+    if empty:
+        raise InvalidInput(f"--score of {empty[0]!r} holds no notes: say --silent for a sound that is not heard.")
+    return Guide(
+        **spans,
+        score=scores,
+        band={name: found[0] for name, found in bands.items()},
+        painted={name: read_painted(file, name) for name, file in _one_each("--painted", settings["painted"])},
+    )
+
+
+def _one_each(name: str, values: Sequence[str]) -> Iterator[tuple[str, str]]:
+    for sound, files in assignments(name, values).items():
+        if len(files) > 1:
+            raise InvalidInput(f"{name} names {sound!r} twice: one file for each sound.")
+        yield sound, files[0]
 
 
 def _range(option_name: str, text: str) -> tuple[float, float]:

@@ -30,11 +30,13 @@ _KINDS = {
     "dictionary": "a dictionary",
     "decomposition": "a decomposition",
     "seeds": "seeds",
+    "sorter": "a sorter",
     "matrix": "a matrix",
     "folder": "a folder of parts",
 }
 _WORDS = {
     "sentence": "seeds",
+    "labels": "names",
     "duration": "duration",
     "sample_rate": "sample rate",
     "n_channels": "channels",
@@ -74,7 +76,8 @@ _DIGITS = {"centroid_hz": ".0f", "level_db": ".1f", "energy_share": ".1%"}
 def info(files: tuple[str, ...], *, as_json: bool) -> None:
     """Say what FILE is: its settings, labels, durations, levels.
 
-    FILE is a sound, a dictionary, a decomposition or seeds (.npz), a matrix (.npy), or the folder of a decomposition.
+    FILE is a sound, a dictionary or a decomposition (.npz, .safetensors), seeds (.npz), a matrix (.npy), or the folder
+    of a decomposition.
     """
     found = [describe_file(name) for name in files]
     say(json.dumps(found, indent=2) if as_json else "\n\n".join("\n".join(told(each)) for each in found))
@@ -107,6 +110,8 @@ def _shown(name: str, value: Any) -> str:
     if name == "stft":
         rest = ", ".join(f"{key}={each}" for key, each in value.items())
         return one_line(rest)
+    if name == "labels":
+        return one_line(", ".join(value))
     if isinstance(value, float):
         return f"{value:.1f}{_UNITS.get(name, '')}" if name.endswith("_db") else f"{value:.6g}{_UNITS.get(name, '')}"
     return one_line(f"{value}{_UNITS.get(name, '')}")

@@ -53,6 +53,7 @@ class Job:
     beta: float = _DECOMPOSE["beta"]
     bases: str | None = None  # a file
     activations: str | None = None  # a file
+    painted: tuple[str, ...] = ()  # COMPONENT=FILE
     keep_bases: bool = not _DECOMPOSE["learn_bases"]
     keep_activations: bool = not _DECOMPOSE["learn_activations"]
     init: Any = _DECOMPOSE["start"]

@@ -14,10 +14,11 @@ from unweave.cli.options import Declared, F, option
 from unweave.cli.request import default_of
 from unweave.cli.sources import file_digest, read_bases
 from unweave.dictionary import Dictionary
-from unweave.errors import UnweaveError
+from unweave.errors import InvalidInput, UnweaveError
 from unweave.framing import STFT, WINDOWS
+from unweave.sorting import Sorter, is_sorter
 
-__all__ = ["KNOWN", "bases_name", "known_options", "own", "read_known"]
+__all__ = ["KNOWN", "bases_name", "known_options", "own", "read_kit", "read_known"]
 
 KNOWN, _ANALYSIS = "The known sounds", "Analysis"
 _STFT_FIELDS = ("n_fft", "hop_length", "win_length", "window")
@@ -50,7 +51,7 @@ def _looking(function: Callable[..., Any]) -> list[Declared]:
             "--bases",
             required=True,
             metavar="FILE",
-            help="The sounds: a dictionary, a decomposition (.npz) or a matrix (bins, n) (.npy).",
+            help="The sounds: a dictionary or a decomposition (.npz, .safetensors), or a matrix (bins, n) (.npy).",
         ),
         own(
             function,
@@ -117,6 +118,22 @@ def read_known(settings: dict[str, Any]) -> tuple[Any, STFT | None]:
         if asked.get("n_fft", bases.stft.n_fft) == bases.stft.n_fft:
             raise
         return bases, STFT(**asked)
+
+
+def read_kit(path: str) -> Dictionary | Sorter:
+    """A dictionary, or a sorter.
+
+    Raises
+    ------
+    ReadError, InvalidInput
+        The file is neither.
+    """
+    if is_sorter(path):
+        return Sorter.load(path)
+    bases = read_bases(path)
+    if not isinstance(bases, Dictionary):
+        raise InvalidInput(f"{path} is a matrix without names: --with needs a dictionary, as learn makes it.")
+    return bases
 
 
 def bases_name(path: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""`unweave learn`: a dictionary from recordings of single sounds."""
+"""`unweave learn`: a dictionary, or a sorter, from recordings of single sounds."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import Any
 import click
 
 from unweave.audio import load
-from unweave.cli.facts import describe_dictionary
+from unweave.cli.facts import describe_dictionary, describe_sorter
 from unweave.cli.info import told
-from unweave.cli.onefile import check_target, file_options, talk_options, working
-from unweave.cli.options import BetaType, Declared, HeadedCommand, option
+from unweave.cli.onefile import check_target, file_options, working
+from unweave.cli.options import BetaType, Declared, HeadedCommand, option, talk_options
 from unweave.cli.progress import Watch
 from unweave.cli.request import Request, default_of, stft_options
 from unweave.cli.talk import say
@@ -25,7 +25,8 @@ from unweave.divergence import BETAS
 from unweave.errors import InvalidInput, ReadError
 from unweave.exemplars import N_EXEMPLARS, pick_examples
 from unweave.framing import STFT
-from unweave.interchange import require_extension, write_dictionary
+from unweave.interchange import EXTENSIONS, require_extension, write_dictionary
+from unweave.sorting import train_sorter
 from unweave.training import Example, learn_examples, learn_examples_steps
 
 __all__ = ["learn"]
@@ -44,12 +45,15 @@ Examples:
       frames of the recordings themselves, for unweave stems --with
   unweave decompose song.wav --bases kit.npz --keep-bases
       these sounds in a song
+  unweave learn kicks/ snares/ hats/ --labels kick,snare,hihat --sorter -o drums.npz
+      what tells their components apart, for unweave stems --with and unweave group --with
 """
 
 _ALL = "all files"
 """The one label of files that hold any sounds."""
 
 _LEARNING, _EXAMPLES_HEADING = "Learning", "The examples"
+_SORTED: int = default_of(train_sorter, "n_components")
 
 
 def _own(heading: str, *names: str, parameter: str, **settings: Any) -> Declared:
@@ -96,6 +100,12 @@ def _own(heading: str, *names: str, parameter: str, **settings: Any) -> Declared
     is_flag=True,
     help=f"Learn nothing: take frames of the recordings as they are, {N_EXEMPLARS} a label unless -k says otherwise.",
 )
+@option(
+    _LEARNING,
+    "--sorter",
+    is_flag=True,
+    help=f"Train a sorter, which names components of other recordings; -k parts of each file, {_SORTED} unless said.",
+)
 @_own(
     _LEARNING,
     "--beta",
@@ -107,8 +117,8 @@ def _own(heading: str, *names: str, parameter: str, **settings: Any) -> Declared
 @_own(_LEARNING, "--tol", parameter="tol", type=float, metavar="SHARE", help="Stop when an iteration gains less.")
 @option(_LEARNING, "--seed", type=int, default=0, metavar="N", help="Another seed, another random start.")
 @stft_options(STFT())
-@file_options("The dictionary: .npz or .safetensors, or only its bases as .npy or .csv.", required=True)
-@talk_options
+@file_options("The dictionary: .npz or .safetensors, or only its bases as .npy or .csv. A sorter: .npz.", required=True)
+@talk_options()
 def learn(
     examples: tuple[str, ...],
     *,
@@ -122,26 +132,36 @@ def learn(
     """Learn a dictionary from recordings of single sounds, to look for them in other recordings.
 
     FILE is a recording of one sound, or a folder of such recordings. Files with the same label belong together. With
-    --blind the recordings may be of anything, and one dictionary is learned over all of them.
+    --blind the recordings may be of anything, and one dictionary is learned over all of them. With --sorter kinds of
+    sounds are learned, to give names to the parts of other recordings.
     """
-    require_extension(out)
+    require_extension(out, [".npz"] if options["sorter"] else EXTENSIONS)
     files = [_files(name) for name in examples]
     check_target(out, overwrite=overwrite, inputs=[each for several in files for each in several])
     blind, labels = options.pop("blind"), options.pop("labels")
-    if blind and labels is not None:
-        raise InvalidInput("--blind learns without names: leave --labels out.")
+    _refuse_together(blind, labels, options["sorter"], options["exemplars"])
     labelled = {_ALL: [each for several in files for each in several]} if blind else _labelled(examples, labels, files)
     request = Request.of("learn", {"input": "", **options})
     with working(threads, quiet=quiet or (as_json and not sys.stdout.isatty())) as watch, request.told():
-        found = _learned(labelled, request, watch)
-    if blind:
-        found = Dictionary(found.bases, (), found.stft, found.sample_rate)
-    write_dictionary(out, found)
-    facts = describe_dictionary(found)
+        if request.settings["sorter"]:
+            facts = _write_sorter(out, labelled, request, watch)
+        else:
+            found = _learned(labelled, request, watch)
+            if blind:
+                found = Dictionary(found.bases, (), found.stft, found.sample_rate)
+            write_dictionary(out, found)
+            facts = {"kind": "dictionary", **describe_dictionary(found)}
     if as_json:
-        say(json.dumps(facts, indent=2))
+        say(json.dumps({name: value for name, value in facts.items() if name != "kind"}, indent=2))
     elif not quiet:
-        say("\n".join(told({"file": str(out), "kind": "dictionary", **facts})))
+        say("\n".join(told({"file": str(out), **facts})))
+
+
+def _refuse_together(blind: bool, labels: str | None, sorter: bool, exemplars: bool) -> None:
+    if blind and labels is not None:
+        raise InvalidInput("--blind learns without names: leave --labels out.")
+    if sorter and (blind or exemplars):
+        raise InvalidInput(f"--sorter learns names: leave {'--blind' if blind else '--exemplars'} out.")
 
 
 def _files(name: str) -> list[str]:
@@ -190,10 +210,32 @@ def _counts(counts: Sequence[str], labels: Sequence[str], usual: int) -> dict[st
     return {label: special.get(label, usual) for label in labels}
 
 
+def _transform(settings: dict[str, Any]) -> STFT:
+    """The transform that is asked for, taken out of the settings."""
+    asked = {name: settings.pop(name) for name in ("n_fft", "hop_length", "win_length", "window")}
+    return STFT(**{name: value for name, value in asked.items() if value is not None})
+
+
+def _write_sorter(out: Path, labelled: dict[str, list[str]], request: Request, watch: Watch) -> dict[str, Any]:
+    """Train a sorter and write it; what there is to say of it."""
+    settings = {name: value for name, value in request.settings.items() if name not in ("sorter", "exemplars")}
+    stft, seed, counts = _transform(settings), settings.pop("seed"), settings.pop("counts")
+    if any("=" in text for text in counts):
+        raise InvalidInput("-k NAME=N is for a dictionary: every file of a sorter is taken apart into as many parts.")
+    n_components = next(iter(_counts(counts, [""], _SORTED).values()))
+    watch.stage("reading")
+    stems = {
+        label: [load(file, sample_rate=request.sample_rate) for file in files] for label, files in labelled.items()
+    }
+    watch.stage("training")
+    sorter = train_sorter(stems, n_components=n_components, stft=stft, rng=seed, **settings)
+    sorter.save(out)
+    return describe_sorter(sorter)
+
+
 def _learned(labelled: dict[str, list[str]], request: Request, watch: Watch) -> Dictionary:
-    settings = dict(request.settings)
-    transform = {name: settings.pop(name) for name in ("n_fft", "hop_length", "win_length", "window")}
-    stft = STFT(**{name: value for name, value in transform.items() if value is not None})
+    settings = {name: value for name, value in request.settings.items() if name != "sorter"}
+    stft = _transform(settings)
     picks = settings.pop("exemplars")
     usual = N_EXEMPLARS if picks else default_of(learn_examples, "n_bases")
     counts = _counts(settings.pop("counts"), list(labelled), usual)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from unweave import __version__
+from unweave.cli.hints import assignments
 from unweave.cli.output import MANIFEST, MANIFEST_FORMAT
 from unweave.cli.settled import Settled
 from unweave.cli.sounds import Meter
@@ -23,18 +24,32 @@ from unweave.cli.sources import Recording, file_digest
 from unweave.parts import Decomposition
 from unweave.rules import Extrapolated, default_rule
 
-__all__ = ["describe", "write_manifest"]
+__all__ = ["describe", "recording_facts", "write_manifest"]
 
 _VERSION = 1
 _ELSEWHERE = {"input", "out", "overwrite", "n_fft", "hop_length", "win_length", "window"}
 """Fields of a job that are told elsewhere in the manifest, or do not change what is written."""
 
 
+def recording_facts(recording: Recording) -> dict[str, Any]:
+    """What every manifest says of the recording: whose bytes it was, and what was taken of it."""
+    audio = recording.audio
+    return {
+        "input": {"name": _text(recording.name), "sha256": recording.sha256},
+        "audio": {
+            "sample_rate": audio.sample_rate,
+            "n_channels": audio.n_channels,
+            "n_samples": audio.n_samples,
+            "duration": audio.duration,
+        },
+    }
+
+
 def describe(
     settled: Settled, recording: Recording, parts: Decomposition, names: Sequence[str], meters: Sequence[Meter]
 ) -> dict[str, Any]:
     """Everything but the list of files."""
-    audio, found = recording.audio, parts.factorization
+    found = parts.factorization
     energy = sum(meter.energy for meter in meters)
     rows = [
         {"component": k, "label": label, **_measured(names[k], meters[k], energy), "centroid_hz": _centroid(parts, k)}
@@ -45,13 +60,7 @@ def describe(
         "format": MANIFEST_FORMAT,
         "format_version": _VERSION,
         "unweave": __version__,
-        "input": {"name": _text(recording.name), "sha256": recording.sha256},
-        "audio": {
-            "sample_rate": audio.sample_rate,
-            "n_channels": audio.n_channels,
-            "n_samples": audio.n_samples,
-            "duration": audio.duration,
-        },
+        **recording_facts(recording),
         "settings": _settings(settled, parts),
         "result": {
             "stop": found.stop.name,
@@ -78,7 +87,9 @@ def _rule(settled: Settled, parts: Decomposition) -> str:
 def _settings(settled: Settled, parts: Decomposition) -> dict[str, Any]:
     """Every setting as it was used."""
     job = {name: value for name, value in asdict(settled.job).items() if name not in _ELSEWHERE}
-    given = {name: _given(job[name]) for name in ("bases", "activations", "weights")}
+    given: dict[str, Any] = {name: _given(job[name]) for name in ("bases", "activations", "weights")}
+    painted = assignments("--painted", job["painted"])
+    given["painted"] = [{"part": part} | (_given(path) or {}) for part, (path,) in painted.items()]
     return (
         job
         | given

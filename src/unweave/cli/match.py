@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Sequence
-from contextlib import nullcontext
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +17,21 @@ from unweave.arrays import Matrix
 from unweave.audio import Audio, save
 from unweave.cli.failure import one_line
 from unweave.cli.known import known_options, own, read_known
-from unweave.cli.onefile import check_target
-from unweave.cli.options import HeadedCommand, option
+from unweave.cli.onefile import check_target, working
+from unweave.cli.options import HeadedCommand, option, threads_option
+from unweave.cli.progress import Watch
 from unweave.cli.request import Request, default_of, recording_options
 from unweave.cli.sources import read_recording
 from unweave.cli.talk import say, warn
 from unweave.errors import InvalidInput
 from unweave.matching import NMFMatch, match_by
 from unweave.onsets import Onset, OnsetPicker, find_onsets, lead_of
-from unweave.threads import limit
+from unweave.words import counted
 
 __all__ = ["match"]
+
+_BLOCK = 2**16
+"""Samples of the recording that are listened to at a time."""
 
 _EXAMPLES = """\b
 Examples:
@@ -85,14 +89,7 @@ _MATCH, _PICK = ("smoothing", "threshold"), ("threshold", "refractory", "look_ah
 )
 @option(_RESULT, "--overwrite", is_flag=True, help="Replace the file of --wav, if it is there.")
 @option(_RESULT, "--quiet", is_flag=True, help="Say nothing but the result and errors.")
-@option(
-    _RESULT,
-    "--threads",
-    type=click.IntRange(min=1),
-    metavar="N",
-    show_default="all processors",
-    help="Processors to use; the result is the same.",
-)
+@threads_option(_RESULT)
 @click.pass_context
 def match(
     context: click.Context,
@@ -115,21 +112,28 @@ def match(
     path = settings["bases"]
     if wav is not None:
         check_target(wav, overwrite=overwrite, inputs=[request.input, path])
-    with limit(request.threads) if request.threads else nullcontext(), request.told():
+    # Rows are printed as they are known: in the same terminal a line of progress would be in their way.
+    rows = wav is None and not onsets
+    with working(request.threads, quiet=quiet or (rows and sys.stdout.isatty())) as watch, request.told():
         bases, stft = read_known(settings)
         chosen = {name: settings[name] for name in ("n_iter", "warm_start")}
         picks = {name: settings[name] for name in (_PICK if onsets else _MATCH) if settings[name] is not None}
         looked = {} if onsets else picks
         NMFMatch(bases, stft=stft, **chosen, **looked)  # refuses what cannot be before the recording is read
+        watch.stage("reading")
         audio = read_recording(request.input, request.start, request.duration, request.sample_rate).audio
         hearer = NMFMatch(bases, stft=stft, sample_rate=audio.sample_rate, **chosen, **looked)
+        heard = _heard(audio, hearer, watch)
         if onsets:
-            say(_told_onsets(_picked(audio, hearer, picks), form))
-            return
-        activations = _heard(audio, hearer)
-    if wav is None:
-        say(_told_activations(activations, hearer, form))
-    else:
+            found = _picked(heard, hearer, lead_of(hearer.stft, audio.sample_rate), picks)
+        elif wav is not None:
+            activations = np.concatenate(list(heard), axis=1)
+        else:
+            for lines in _told_activations(heard, hearer, form):
+                say(lines)
+    if onsets:
+        say(_told_onsets(found, form))
+    elif wav is not None:
         _write(wav, activations, hearer, quiet)
 
 
@@ -150,15 +154,19 @@ def _refuse_senseless(context: click.Context, onsets: bool, wav: Path | None) ->
             raise InvalidInput(f"--{name.replace('_', '-')} is for onsets: say --onsets too.")
 
 
-def _heard(audio: Audio, hearer: NMFMatch) -> Matrix:
-    begun = [hearer.process(audio.samples)] if audio.n_samples else []
-    return np.concatenate([*begun, hearer.flush()], axis=1)
+def _heard(audio: Audio, hearer: NMFMatch, watch: Watch) -> Iterator[Matrix]:
+    """The activations, piece by piece."""
+    watch.stage("listening")
+    for begin in range(0, audio.n_samples, _BLOCK):
+        watch.at(begin / audio.n_samples)
+        yield hearer.process(audio.samples[:, begin : begin + _BLOCK])
+    yield hearer.flush()
 
 
-def _picked(audio: Audio, hearer: NMFMatch, picks: dict[str, Any]) -> list[Onset]:
-    picker = OnsetPicker(hearer.labels, hearer.frame_rate, lead=lead_of(hearer.stft, audio.sample_rate), **picks)
-    found = [*picker.process(_heard(audio, hearer)), *picker.flush()]
-    return sorted(found, key=lambda onset: (onset.time, hearer.labels.index(onset.label)))
+def _picked(heard: Iterable[Matrix], hearer: NMFMatch, lead: float, picks: dict[str, Any]) -> list[Onset]:
+    picker = OnsetPicker(hearer.labels, hearer.frame_rate, lead=lead, **picks)
+    found = [onset for piece in heard for onset in picker.process(piece)]
+    return sorted([*found, *picker.flush()], key=lambda onset: (onset.time, hearer.labels.index(onset.label)))
 
 
 def _rows(rows: Iterable[Sequence[object]]) -> str:
@@ -175,16 +183,26 @@ def _told_onsets(onsets: Sequence[Onset], form: str) -> str:
     return _rows([("time", "label", "volume"), *found])
 
 
-def _told_activations(activations: Matrix, hearer: NMFMatch, form: str) -> str:
-    times = np.arange(activations.shape[1]) / hearer.frame_rate
-    if form == "jsonl":
-        columns = (
-            {"time": round(float(time), 6), "activations": dict(zip(hearer.labels, map(_short, column), strict=True))}
-            for time, column in zip(times, activations.T, strict=True)
-        )
-        return "\n".join(json.dumps(column, ensure_ascii=False) for column in columns)
-    found = ((f"{time:.6f}", *map("{:.6g}".format, column)) for time, column in zip(times, activations.T, strict=True))
-    return _rows([("time", *hearer.labels), *found])
+def _told_activations(heard: Iterable[Matrix], hearer: NMFMatch, form: str) -> Iterator[str]:
+    """Lines as soon as their frames are known."""
+    if form == "csv":
+        yield _rows([("time", *hearer.labels)])
+    count = 0
+    for piece in heard:
+        times = np.arange(count, count + piece.shape[1]) / hearer.frame_rate
+        count += piece.shape[1]
+        if form == "jsonl":
+            lines = [_object(float(time), hearer.labels, column) for time, column in zip(times, piece.T, strict=True)]
+        else:
+            rows = zip(times, piece.T, strict=True)
+            lines = [_rows((f"{time:.6f}", *map("{:.6g}".format, column)) for time, column in rows)]
+        if times.size:
+            yield "\n".join(lines)
+
+
+def _object(time: float, labels: Sequence[str], column: Matrix) -> str:
+    activations = dict(zip(labels, map(_short, column), strict=True))
+    return json.dumps({"time": round(time, 6), "activations": activations}, ensure_ascii=False)
 
 
 def _short(value: float) -> float:
@@ -198,4 +216,6 @@ def _write(path: Path, activations: Matrix, hearer: NMFMatch, quiet: bool) -> No
         return
     if rate != hearer.frame_rate:
         warn(f"{path} says {rate} Hz, but has {hearer.frame_rate:.6g} frames a second: a wav file has a whole rate.")
-    say(f"{len(activations)} channels ({', '.join(hearer.labels)}) are in {one_line(str(path))}.")
+    verb = "is" if len(activations) == 1 else "are"
+    channels = counted(len(activations), "channel")
+    say(f"{channels} ({', '.join(hearer.labels)}) {verb} in {one_line(str(path))}.")

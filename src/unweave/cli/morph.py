@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 from dataclasses import dataclass, replace
@@ -16,17 +15,16 @@ from unweave import morph as library
 from unweave.arrays import Matrix
 from unweave.audio import Audio
 from unweave.cli.names import track_of
-from unweave.cli.onefile import check_target, file_options, talk_options, working
-from unweave.cli.onesound import chosen_file, save_sound, sound_options, told
-from unweave.cli.options import HeadedCommand, option
+from unweave.cli.onefile import check_target, file_options, working
+from unweave.cli.onesound import chosen_file, save_sound, sound_options, tell
+from unweave.cli.options import HeadedCommand, option, talk_options
 from unweave.cli.progress import Watch
 from unweave.cli.request import default_of
 from unweave.cli.sounds import SoundFile, require_gain
-from unweave.cli.sources import read_activations, read_bases, read_recording
-from unweave.cli.talk import say, warn
+from unweave.cli.sources import load_decomposition, read_activations, read_bases, read_recording
 from unweave.dictionary import Dictionary
 from unweave.errors import InvalidInput, ReadError
-from unweave.npz import read_npz
+from unweave.interchange import read_arrays
 from unweave.parts import Decomposition
 
 __all__ = ["morph"]
@@ -74,7 +72,7 @@ class _WayType(click.ParamType[tuple[float, ...]]):
     "--activations",
     metavar="FILE",
     show_default="those of --source",
-    help="What plays: a decomposition (.npz) or a matrix (n, frames) (.npy).",
+    help="What plays: a decomposition (.npz, .safetensors), a table (.csv) or a matrix (n, frames) (.npy).",
 )
 @option(_SOUNDS, "--drive", metavar="INPUT", help="Play this recording instead, as a live input; - is standard input.")
 @option(
@@ -117,7 +115,7 @@ class _WayType(click.ParamType[tuple[float, ...]]):
 )
 @file_options("The sound.", show_default="<source>-morph.wav")
 @sound_options
-@talk_options
+@talk_options()
 def morph(
     *, out: Path | None, overwrite: bool, as_json: bool, quiet: bool, threads: int | None, **options: Any
 ) -> None:
@@ -130,12 +128,7 @@ def morph(
     check_target(job.out, overwrite=overwrite, inputs=job.inputs)
     with working(threads, quiet=quiet or (as_json and not sys.stdout.isatty())) as watch:
         done, note = _work(job, watch)
-    if note and not quiet:
-        warn(note)
-    if as_json:
-        say(json.dumps(done, indent=2))
-    elif not quiet:
-        say(told(done))
+    tell(done, note, as_json=as_json, quiet=quiet)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +174,7 @@ def _bases(path: str) -> Dictionary | Decomposition:
     found = read_bases(path)
     if not isinstance(found, Dictionary):
         raise ReadError(f"{path} is a matrix, which does not know its transform: pass a dictionary or a decomposition.")
-    return Decomposition.load(path) if "activations" in read_npz(path, "a dictionary")[0] else found
+    return load_decomposition(path) if "activations" in read_arrays(path, "a dictionary")[0] else found
 
 
 def _playing(job: _Job, source: Dictionary | Decomposition) -> Decomposition | Matrix | Audio:
@@ -198,7 +191,8 @@ def _playing(job: _Job, source: Dictionary | Decomposition) -> Decomposition | M
         )
     found = read_activations(job.activations)
     with Path(job.activations).open("rb") as file:
-        return found if file.read(6) == b"\x93NUMPY" else Decomposition.load(job.activations)
+        matrix = file.read(6) == b"\x93NUMPY" or Path(job.activations).suffix.lower() == ".csv"
+    return found if matrix else load_decomposition(job.activations)
 
 
 def _work(job: _Job, watch: Watch) -> tuple[dict[str, Any], str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 from unweave import __version__, plot
 from unweave.audio import Audio, save
-from unweave.cli.manifest import write_manifest
+from unweave.cli.manifest import recording_facts, write_manifest
 from unweave.cli.notetable import counted
 from unweave.cli.output import MANIFEST_FORMAT
 from unweave.cli.request import Request
@@ -101,19 +100,12 @@ class NoteFiles:
 
     def manifest(self, folder: Path, recording: Recording, settings: dict[str, Any], found: Found) -> dict[str, Any]:
         """Say what was done with what, in a file of the folder, too."""
-        audio = recording.audio
         manifest: dict[str, Any] = {
             "format": MANIFEST_FORMAT,
             "format_version": _VERSION,
             "unweave": __version__,
             "command": "transcribe",
-            "input": {"name": os.fsencode(recording.name).decode("utf-8", "replace"), "sha256": recording.sha256},
-            "audio": {
-                "sample_rate": audio.sample_rate,
-                "n_channels": audio.n_channels,
-                "n_samples": audio.n_samples,
-                "duration": audio.duration,
-            },
+            **recording_facts(recording),
             "settings": settings,
             "result": counted(found.notes, found.tempo),
             "files": [],

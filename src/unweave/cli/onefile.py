@@ -8,44 +8,21 @@ from pathlib import Path
 
 import click
 
-from unweave.cli.options import Declared, F, option
+from unweave.cli.options import Declared, option, stacked
 from unweave.cli.progress import Watch, watch_for
 from unweave.cli.sources import STDIN
 from unweave.errors import WriteError
 from unweave.threads import limit
 
-__all__ = ["check_target", "file_options", "talk_options", "working"]
+__all__ = ["check_target", "file_options", "working"]
 
-_FILES, _TALK = "Output file", "Talk and work"
+_FILES = "Output file"
 
 
 def file_options(what: str, **settings: object) -> Declared:
     """Declare ``-o FILE`` and ``--overwrite``."""
-
-    def decorate(function: F, /) -> F:
-        over = option(_FILES, "--overwrite", is_flag=True, help="Replace the file, if it is there.")
-        out = option(_FILES, "-o", "--out", type=click.Path(path_type=Path), metavar="FILE", help=what, **settings)
-        return out(over(function))
-
-    return decorate
-
-
-def talk_options(function: F, /) -> F:
-    """Declare ``--json``, ``--quiet`` and ``--threads``."""
-    for declared in (
-        option(
-            _TALK,
-            "--threads",
-            type=click.IntRange(min=1),
-            metavar="N",
-            show_default="all processors",
-            help="Processors to use; the result is the same.",
-        ),
-        option(_TALK, "--quiet", is_flag=True, help="Say nothing but errors (and --json)."),
-        option(_TALK, "--json", "as_json", is_flag=True, help="Print the result for programs."),
-    ):
-        function = declared(function)
-    return function
+    out = option(_FILES, "-o", "--out", type=click.Path(path_type=Path), metavar="FILE", help=what, **settings)
+    return stacked([out, option(_FILES, "--overwrite", is_flag=True, help="Replace the file, if it is there.")])
 
 
 def check_target(target: Path, *, overwrite: bool, inputs: Sequence[str | Path]) -> None:

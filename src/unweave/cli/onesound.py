@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,9 +16,11 @@ from unweave.cli.failure import one_line
 from unweave.cli.options import F, GainType, option
 from unweave.cli.request import default_of
 from unweave.cli.sounds import FIT_DB, Meter, SoundFile, fitted_gain, sound_file
+from unweave.cli.talk import say, warn
 from unweave.formats import FORMATS, choose_format
+from unweave.words import counted
 
-__all__ = ["chosen_file", "sound_options", "told", "save_sound"]
+__all__ = ["chosen_file", "save_sound", "sound_options", "tell"]
 
 _FILES = "Output file"
 
@@ -84,8 +87,18 @@ def save_sound(
     return facts, "" if wanted in ("fit", gain) else note
 
 
-def told(facts: dict[str, Any]) -> str:
+def tell(facts: dict[str, Any], note: str, *, as_json: bool, quiet: bool) -> None:
+    """Say what was written, to people or to programs, and what `save_sound` has noted."""
+    if note and not quiet:
+        warn(note)
+    if as_json:
+        say(json.dumps(facts, indent=2))
+    elif not quiet:
+        say(_told(facts))
+
+
+def _told(facts: dict[str, Any]) -> str:
     """One line for people."""
-    channels = "1 channel" if facts["n_channels"] == 1 else f"{facts['n_channels']} channels"
+    channels = counted(facts["n_channels"], "channel")
     level = "silent" if facts["level_db"] is None else f"level {facts['level_db']:.1f} dB"
     return f"{one_line(facts['file'])}: {channels}, {facts['duration']:.3f} s at {facts['sample_rate']} Hz, {level}."

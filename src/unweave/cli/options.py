@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
 import click
 
-__all__ = ["BetaType", "CountType", "Declared", "GainType", "HeadedCommand", "option"]
+__all__ = [
+    "TALK",
+    "BetaType",
+    "CountType",
+    "Declared",
+    "GainType",
+    "HeadedCommand",
+    "option",
+    "stacked",
+    "talk_options",
+    "threads_option",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -19,6 +30,9 @@ class Declared(Protocol):
         """Add to the function."""
         ...
 
+
+TALK = "Talk and work"
+"""The heading of what a command says, and how it works."""
 
 _OTHERS = "Other options"
 
@@ -52,6 +66,40 @@ def option(heading: str, *names: str, **settings: Any) -> Declared:
     """Declare an option under a heading; its default is shown."""
     settings.setdefault("show_default", True)
     return click.option(*names, cls=_HeadedOption, heading=heading, **settings)
+
+
+def stacked(declared: Sequence[Declared]) -> Declared:
+    """Several options as one decorator, in the order in which they are to stand in the help."""
+
+    def decorate(function: F, /) -> F:
+        for each in reversed(declared):
+            function = each(function)
+        return function
+
+    return decorate
+
+
+def threads_option(heading: str = TALK) -> Declared:
+    """Declare ``--threads``."""
+    return option(
+        heading,
+        "--threads",
+        type=click.IntRange(min=1),
+        metavar="N",
+        show_default="all processors",
+        help="Processors to use; the result is the same.",
+    )
+
+
+def talk_options(json: str = "Print the result for programs.") -> Declared:
+    """Declare ``--json``, with such a help, ``--quiet`` and ``--threads``."""
+    return stacked(
+        [
+            option(TALK, "--json", "as_json", is_flag=True, help=json),
+            option(TALK, "--quiet", is_flag=True, help="Say nothing but errors (and --json)."),
+            threads_option(),
+        ]
+    )
 
 
 class _NumberOrWord(click.ParamType[float | str]):

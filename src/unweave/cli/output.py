@@ -101,8 +101,8 @@ class OutputFolder:
     def _make_parents(self) -> Path:
         missing = [each for each in self._target.parents if not each.exists()]
         for folder in reversed(missing):
-            folder.mkdir()
-            self._made.append(folder)
+            if _made_here(folder):
+                self._made.append(folder)
         return self._target.parent
 
     def commit(self) -> None:
@@ -182,8 +182,8 @@ class _Moves:
 
     def move(self, source: Path, target: Path) -> None:
         for folder in reversed([each for each in target.parents if not each.exists()]):
-            self._made.append(folder)
-            folder.mkdir()
+            if _made_here(folder):
+                self._made.append(folder)
         self._done.append((source, target))
         source.rename(target)
 
@@ -232,6 +232,17 @@ def _remove_empty(folder: Path, names: Iterable[str]) -> None:
             if str(parent) != ".":
                 with suppress(OSError):
                     (folder / parent).rmdir()
+
+
+def _made_here(folder: Path) -> bool:
+    """Make a folder, and say whether it was us: another process may have made it since it was looked for."""
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        if not folder.is_dir():
+            raise
+        return False
+    return True
 
 
 def _hidden_folder(home: Path) -> Path:

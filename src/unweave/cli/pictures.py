@@ -17,6 +17,7 @@ from unweave.parts import Decomposition
 from unweave.plot.overview import part_builders
 from unweave.rank import RankChoice
 from unweave.report import Part, write_page
+from unweave.words import counted
 
 __all__ = ["Gallery", "Pictures", "write_index"]
 
@@ -135,13 +136,13 @@ def _rows(manifest: Mapping[str, Any], pictures: Pictures) -> Iterator[Part]:
 
 def _summary(manifest: Mapping[str, Any]) -> Iterator[str]:
     audio, settings, result = manifest["audio"], manifest["settings"], manifest["result"]
-    channels = "1 channel" if audio["n_channels"] == 1 else f"{audio['n_channels']} channels"
+    channels = counted(audio["n_channels"], "channel")
     yield f"{audio['duration']:.3f} s, {channels} at {audio['sample_rate']:g} Hz."
     if settings["resynthesis"] == "mask":
         yield "The parts sum to the recording." + _gained(settings["gain"])
     else:
         yield "The parts and the residual sum to the recording." + _gained(settings["gain"])
-    yield f"{result['n_iter']} iterations. {result['stop_sentence']}"
+    yield f"{counted(result['n_iter'], 'iteration')}. {result['stop_sentence']}"
 
 
 def _gained(gain: float) -> str:
@@ -151,6 +152,7 @@ def _gained(gain: float) -> str:
 def _settings(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Names and values, flat, for a table."""
     settings = dict(manifest["settings"])
+    settings["painted"] = ", ".join(f"{each['part']}={each['name']}" for each in settings["painted"]) or None
     stft = settings.pop("stft")
     flat = {name: value["name"] if isinstance(value, dict) else value for name, value in settings.items()}
     divergences = manifest["result"]["divergences"]

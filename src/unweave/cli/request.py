@@ -16,7 +16,7 @@ import click
 
 from unweave.audio import load, save
 from unweave.cli.names import track_of
-from unweave.cli.options import Declared, F, GainType, option
+from unweave.cli.options import Declared, F, GainType, option, stacked, talk_options
 from unweave.cli.output import OutputFolder
 from unweave.cli.sources import STDIN
 from unweave.errors import Incompatible, InvalidInput
@@ -25,7 +25,7 @@ from unweave.framing import STFT, WINDOWS
 
 __all__ = ["Request", "default_of", "output_options", "recording_options", "stft_of", "stft_options"]
 
-_RECORDING, _ANALYSIS, _FILES, _TALK = "The recording", "Analysis", "Output folder", "Talk and work"
+_RECORDING, _ANALYSIS, _FILES = "The recording", "Analysis", "Output folder"
 _STFT_FIELDS = ("n_fft", "hop_length", "win_length", "window")
 
 
@@ -34,21 +34,10 @@ def default_of(function: Callable[..., Any], name: str) -> Any:
     return inspect.signature(function).parameters[name].default
 
 
-def _stacked(declared: Sequence[Declared]) -> Declared:
-    """Several options as one decorator, in the order in which they are to stand in the help."""
-
-    def decorate(function: F, /) -> F:
-        for each in reversed(declared):
-            function = each(function)
-        return function
-
-    return decorate
-
-
 def recording_options(function: F) -> F:
     """Declare INPUT, and which part of it is taken."""
     start, duration, rate = (default_of(load, name) for name in ("start", "duration", "sample_rate"))
-    return _stacked(
+    return stacked(
         [
             click.argument("input", metavar="INPUT"),
             option(_RECORDING, "--start", type=float, default=start, metavar="SECONDS", help="Begin there."),
@@ -78,7 +67,7 @@ def stft_options(usual: STFT) -> Declared:
     """Declare the settings of the transform; ``usual`` are those of the library's function."""
     quotient = usual.n_fft / usual.hop_length
     lengths = {"type": click.IntRange(min=1), "metavar": "N"}
-    return _stacked(
+    return stacked(
         [
             option(
                 _ANALYSIS,
@@ -119,7 +108,7 @@ def stft_of(request: Request, usual: STFT) -> STFT:
 def output_options(command: str) -> Declared:
     """Declare where the sounds go, what they are written as, and what is said about it."""
     several = {name: form for name, form in FORMATS.items() if len(form.subtypes) > 1}
-    return _stacked(
+    return stacked(
         [
             option(
                 _FILES,
@@ -152,16 +141,7 @@ def output_options(command: str) -> Declared:
                 help="One factor for all parts; fit brings the loudest peak to -1 dB. Formats that would clip get fit.",
             ),
             option(_FILES, "--overwrite", is_flag=True, help="Replace what an earlier run has written."),
-            option(_TALK, "--json", "as_json", is_flag=True, help="Print the manifest instead of the table."),
-            option(_TALK, "--quiet", is_flag=True, help="Say nothing but errors (and --json)."),
-            option(
-                _TALK,
-                "--threads",
-                type=click.IntRange(min=1),
-                metavar="N",
-                show_default="all processors",
-                help="Processors to use; the result is the same.",
-            ),
+            talk_options("Print the manifest instead of the table."),
         ]
     )
 

@@ -14,8 +14,8 @@ from unweave.audio import Audio
 from unweave.cli.facts import describe_dictionary, sound_length
 from unweave.cli.failure import one_line
 from unweave.cli.info import columns
-from unweave.cli.onefile import check_target, file_options, talk_options, working
-from unweave.cli.options import BetaType, Declared, HeadedCommand, option
+from unweave.cli.onefile import check_target, file_options, working
+from unweave.cli.options import BetaType, Declared, HeadedCommand, option, talk_options
 from unweave.cli.progress import Watch
 from unweave.cli.request import Request, default_of, recording_options, stft_options
 from unweave.cli.sources import STDIN, read_recording
@@ -71,7 +71,7 @@ def _own(heading: str, name: str, **settings: Any) -> Declared:
 @recording_options
 @stft_options(STFT())
 @file_options("Write bases and activations there (.npz).")
-@talk_options
+@talk_options()
 def seed(*, out: Path | None, overwrite: bool, as_json: bool, quiet: bool, threads: int | None, **options: Any) -> None:
     """Say how many components the recording INPUT has by its singular values, and make a start for them.
 

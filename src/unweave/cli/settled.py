@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from unweave.arrays import Matrix
+from unweave.audio import Audio
+from unweave.cli.hints import assignments
 from unweave.cli.job import AUTO_RULE, Job
 from unweave.cli.names import part_names, track_of
 from unweave.cli.output import OutputFolder
+from unweave.cli.painted import Row, paint_over, painted_components
 from unweave.cli.sounds import SoundFile, require_gain, sound_file
 from unweave.cli.sources import STDIN, read_activations, read_bases, read_weights
 from unweave.convolutive import MAX_TAPS
@@ -36,11 +39,13 @@ class Settled:
     stft: STFT
     plan: Plan
     file: SoundFile
+    painted: Mapping[int, Row] = field(default_factory=dict)  # rows of components
     rank: RankChoice | None = None
 
     def counted(self, rank: RankChoice) -> Settled:
         """The same with the number of components that was found: at least as many as are given."""
         n_given = _given(self.bases, None if self.plan.activations is None else np.asarray(self.plan.activations))
+        n_given = max(n_given, *(k + 1 for k in self.painted), 0)
         if n_given > rank.n_components:
             rank = replace(rank, sentence=f"{rank.sentence} But {n_given} were given.")
         return replace(self, n_components=max(rank.n_components, n_given), rank=rank)
@@ -52,6 +57,16 @@ class Settled:
         given = self.bases.labels if isinstance(self.bases, Dictionary) else ()
         labels[: len(given)] = given[: self.n_components]
         return labels
+
+    def plan_for(self, audio: Audio) -> Plan:
+        """The plan, with the zeros that are painted into the activations of this recording."""
+        if not self.painted:
+            return self.plan
+        times = self.stft.times(self.stft.n_frames(audio.n_samples), audio.sample_rate)
+        given = None if self.plan.activations is None else np.asarray(self.plan.activations)
+        # Even activations share the recording; the first step finds the level of each.
+        level = float(np.abs(audio.samples).sum() / max(1, audio.samples.size)) + 1e-6
+        return replace(self.plan, activations=paint_over(given, self.painted, times, level))
 
     def names(self, labels: Sequence[str]) -> list[str]:
         """The files of the parts."""
@@ -93,7 +108,11 @@ def settle(job: Job) -> Settled:
     if job.adapt and (bases is None or job.keep_bases):
         raise InvalidInput("--adapt lets given bases go slowly: it needs --bases, without --keep-bases.")
     plan.seed()  # refuses what is no seed
-    return Settled(job, _count(job, bases, activations), bases, _stft(job, bases), plan, file)
+    if job.painted and bases is None and activations is None:
+        raise InvalidInput("--painted is for parts that are there: it needs --bases or --activations, or both.")
+    count = _count(job, bases, activations)
+    painted = painted_components(assignments("--painted", job.painted), bases, count)
+    return Settled(job, count, bases, _stft(job, bases), plan, file, painted)
 
 
 def _penalties(job: Job) -> Penalties:
@@ -133,6 +152,8 @@ def _stft(job: Job, bases: Dictionary | Matrix | None) -> STFT:
 
 def output_folder(job: Job) -> OutputFolder:
     """The folder that a job writes."""
-    inputs = [Path(name) for name in (job.input, job.bases, job.activations, job.weights) if name not in (None, STDIN)]
+    files = (job.input, job.bases, job.activations, job.weights)
+    inputs = [Path(name) for name in files if name not in (None, STDIN)]
+    inputs += [Path(path) for paths in assignments("--painted", job.painted).values() for path in paths]
     track = "stdin" if job.input == STDIN else track_of(job.input)
     return OutputFolder(job.out or Path(f"{track}-unweave"), overwrite=job.overwrite, inputs=inputs)

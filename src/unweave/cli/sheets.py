@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
 from unweave.arrays import Matrix
-from unweave.errors import ReadError, WriteError
+from unweave.errors import ReadError
+from unweave.files import write_whole
 
 __all__ = ["read_sheet", "write_lines", "write_sheet"]
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> None:
-    """Write lines of text to ``path``, by way of a temporary file beside it."""
-    temporary = path.parent / f".unweave-{secrets.token_hex(8)}.part"
-    try:
-        try:
-            with temporary.open("x", encoding="utf-8", newline="\n") as file:
-                file.writelines(f"{line}\n" for line in lines)
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise WriteError(f"{path} cannot be written: {error.strerror or error}.") from None
+    """Write lines of text to ``path``; a file of that name is replaced."""
+    write_whole(path, (f"{line}\n".encode() for line in lines))
 
 
 def write_sheet(path: Path, table: Matrix) -> None:

@@ -10,13 +10,25 @@ from pathlib import Path, PurePath
 
 import numpy as np
 
+from unweave import interchange
 from unweave.arrays import Matrix
 from unweave.audio import Audio, load
 from unweave.dictionary import Dictionary
 from unweave.errors import InvalidInput, ReadError, UnweaveError
-from unweave.npz import read_npz
+from unweave.npz import read_npy
+from unweave.parts import Decomposition
 
-__all__ = ["STDIN", "Recording", "file_digest", "read_activations", "read_bases", "read_recording"]
+__all__ = [
+    "STDIN",
+    "Recording",
+    "file_digest",
+    "load_decomposition",
+    "load_dictionary",
+    "read_activations",
+    "read_bases",
+    "read_recording",
+    "read_weights",
+]
 
 STDIN = "-"
 
@@ -63,20 +75,36 @@ def file_digest(path: Path) -> str:
 def read_bases(path: str) -> Dictionary | Matrix:
     """A dictionary, the dictionary of a decomposition, or a matrix ``(bins, n)`` or ``(channels, bins, n)``."""
     if _is_matrix(path, "a dictionary"):
-        return _checked(path, "bases", _read_npy(path))
+        return _checked(path, "bases", read_npy(path))
     try:
-        return Dictionary.load(path)
+        return load_dictionary(path)
     except ReadError:
         raise
     except (UnweaveError, KeyError) as error:
         raise ReadError(f"{path} is not a dictionary that can be used: {error}") from None
 
 
+def load_dictionary(path: str | Path) -> Dictionary:
+    """A dictionary, or that of a decomposition or of seeds: ``.safetensors`` by its name, else the house's own."""
+    return interchange.read_dictionary(path) if _is_safetensors(path) else Dictionary.load(path)
+
+
+def load_decomposition(path: str | Path) -> Decomposition:
+    """A decomposition: ``.safetensors`` by its name, else the house's own."""
+    return interchange.read_decomposition(path) if _is_safetensors(path) else Decomposition.load(path)
+
+
+def _is_safetensors(path: str | Path) -> bool:
+    return Path(path).suffix.lower() == ".safetensors"
+
+
 def read_activations(path: str) -> Matrix:
-    """The activations ``(n, frames)`` of a decomposition, or a matrix."""
+    """The activations ``(n, frames)`` of a decomposition, a table, or a matrix."""
+    if Path(path).suffix.lower() == ".csv":
+        return _checked(path, "activations", interchange.read_activations(path))
     if _is_matrix(path, "a decomposition"):
-        return _checked(path, "activations", _read_npy(path))
-    arrays, _ = read_npz(path, "a decomposition")
+        return _checked(path, "activations", read_npy(path))
+    arrays, _ = interchange.read_arrays(path, "a decomposition")
     if "activations" not in arrays:
         raise ReadError(f"{path} holds no activations: it holds {', '.join(sorted(arrays)) or 'nothing'}.")
     return _checked(path, "activations", arrays["activations"])
@@ -86,27 +114,21 @@ def read_weights(path: str) -> Matrix:
     """Weights of a spectrogram, ``(bins, frames)`` or ``(channels, bins, frames)``."""
     if not _is_matrix(path, "a collection"):
         raise ReadError(f"{path} is not one matrix (.npy): weights are (bins, frames) or (channels, bins, frames).")
-    return _checked(path, "weights", _read_npy(path))
+    return _checked(path, "weights", read_npy(path))
 
 
 def _is_matrix(path: str, what: str) -> bool:
     """Whether a file is one matrix (True) or a collection of them (False), by its first bytes."""
+    if _is_safetensors(path):
+        return False
     try:
         with Path(path).open("rb") as file:
             head = file.read(6)
     except (OSError, ValueError) as error:
         raise ReadError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
     if head != b"\x93NUMPY" and head[:4] != b"PK\x03\x04":
-        raise ReadError(f"{path} is neither {what} (.npz) nor a matrix (.npy).")
+        raise ReadError(f"{path} is neither {what} (.npz, .safetensors) nor a matrix (.npy).")
     return head == b"\x93NUMPY"
-
-
-def _read_npy(path: str) -> Matrix:
-    try:
-        array: Matrix = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise ReadError(f"{path} is not a matrix that NumPy can read: {str(error).partition('. ')[0]}.") from None
-    return array
 
 
 def _checked(path: str, what: str, array: Matrix) -> Matrix:

@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -37,7 +36,7 @@ from unweave import __version__
 from unweave.arrays import Samples
 from unweave.audio import Audio
 from unweave.cli.failure import one_line
-from unweave.cli.manifest import write_manifest
+from unweave.cli.manifest import recording_facts, write_manifest
 from unweave.cli.output import MANIFEST, MANIFEST_FORMAT
 from unweave.cli.progress import Watch, watch_for
 from unweave.cli.request import Request
@@ -239,19 +238,13 @@ def _manifest(
     request: Request, recording: Recording, file: SoundFile, names: Sequence[str], meters: Sequence[Meter]
 ) -> dict[str, Any]:
     """What was done with what; nothing depends on the clock, on the place or on the machine."""
-    audio, energy = recording.audio, sum(meter.energy for meter in meters)
+    energy = sum(meter.energy for meter in meters)
     return {
         "format": MANIFEST_FORMAT,
         "format_version": _VERSION,
         "unweave": __version__,
         "command": request.command,
-        "input": {"name": os.fsencode(recording.name).decode("utf-8", "replace"), "sha256": recording.sha256},
-        "audio": {
-            "sample_rate": audio.sample_rate,
-            "n_channels": audio.n_channels,
-            "n_samples": audio.n_samples,
-            "duration": audio.duration,
-        },
+        **recording_facts(recording),
         "settings": {
             "start": request.start,
             "duration": request.duration,

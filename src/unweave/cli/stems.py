@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +12,21 @@ import click
 from unweave.audio import Audio
 from unweave.cli.filter import file_names
 from unweave.cli.hints import assignments, guide_of, hint_options
-from unweave.cli.known import bases_name, own
+from unweave.cli.known import bases_name, own, read_kit
 from unweave.cli.options import HeadedCommand, option
 from unweave.cli.progress import Watch
 from unweave.cli.request import Request, output_options, recording_options
-from unweave.cli.sources import read_bases
 from unweave.cli.split import split_named
 from unweave.corpus import find_sounds
-from unweave.dictionary import Dictionary
+from unweave.drums import CLASSES, Drums
 from unweave.errors import InvalidInput, ReadError
-from unweave.examples import Like, explain
+from unweave.examples import Like
 from unweave.framing import STFT
 from unweave.guide import Guide
-from unweave.stems import KINDS, POWER, separate
+from unweave.noteformats import read_notes
+from unweave.notes import Note
+from unweave.sorting import Sorter
+from unweave.stems import KINDS, Examples, separate
 
 __all__ = ["stems"]
 
@@ -33,6 +36,8 @@ Examples:
       drums.wav, bass.wav, vocals.wav and other.wav, in song-stems/
   unweave stems loop.wav --of drums
       kick.wav, snare.wav, hihat.wav and what else there is
+  unweave stems loop.wav --of drums --loop --notes beat.mid --classes kick,snare
+      stems that go round as the loop does, by strokes that are known
   unweave stems song.wav --two vocals
       vocals.wav, and all the rest of it in rest.wav
   unweave stems field.wav --like bark=dog1.wav,dog2.wav
@@ -43,7 +48,8 @@ Examples:
       no examples, but hints
 """
 
-_WHAT, _LIKE = "What it is a recording of (one of these)", "By example"
+_WHAT, _LIKE, _DRUMS = "What it is a recording of (one of these)", "By example", "Drums"
+_CLASSES = f"Which stems, of {', '.join(CLASSES)}; other drums go to the nearest one."
 
 
 @click.command(cls=HeadedCommand, epilog=_EXAMPLES)
@@ -62,11 +68,27 @@ _WHAT, _LIKE = "What it is a recording of (one of these)", "By example"
     metavar="NAME=FILE,...",
     help="A sound, and recordings or folders of recordings of it; may be said several times.",
 )
-@option(_WHAT, "--with", "kit", metavar="FILE", help="The sounds of a dictionary (.npz), as learn makes it.")
+@option(_WHAT, "--with", "kit", metavar="FILE", help="A dictionary or a sorter (.npz), as learn makes it.")
 @option(_WHAT, "--two", metavar="NAME", help="Only this stem, and rest.")
 @hint_options
+@option(_DRUMS, "--loop", is_flag=True, help="The recording is a loop: its stems are loops as well.")
+@option(
+    _DRUMS,
+    "--notes",
+    metavar="FILE",
+    help="All strokes: a MIDI file (or .csv, .json, .txt). Of other recordings: notes with the labels of their sounds.",
+)
+@option(_DRUMS, "--classes", metavar="NAME,...", show_default="kick, snare, hihat, and what is found", help=_CLASSES)
 @own(
-    explain,
+    Drums,
+    _DRUMS,
+    "--sensitivity",
+    type=float,
+    metavar="SHARE",
+    help="0 to 1. More: softer strokes too, and some that nobody played.",
+)
+@own(
+    Examples,
     _LIKE,
     "--rest",
     type=int,
@@ -75,7 +97,7 @@ _WHAT, _LIKE = "What it is a recording of (one of these)", "By example"
     help="Free bases for all that has no name; 0: there is nothing else.",
 )
 @own(
-    explain,
+    Examples,
     _LIKE,
     "--exemplars",
     "n_bases",
@@ -93,48 +115,117 @@ _WHAT, _LIKE = "What it is a recording of (one of these)", "By example"
 )
 @option(
     _LIKE,
+    "--rehearse/--no-rehearse",
+    default=None,
+    show_default="where the examples are the stems of one recording, no drums",
+    help="Take the examples' sum apart first, to learn how far examples are to be believed.",
+)
+@option(
+    "Sound of the stems",
     "--power",
     type=float,
-    default=POWER,
     metavar="NUMBER",
+    show_default="1 for songs, else 2",
     help="Exponent of the masks; more separates harder and rougher.",
+)
+@own(
+    separate,
+    "Sound of the stems",
+    "--refine",
+    type=int,
+    metavar="N",
+    help="Steps towards phases that fit the stems' magnitudes.",
 )
 @output_options("stems")
 def stems(**options: Any) -> None:
     """Take the recording INPUT apart into named stems, which sum to it.
 
     INPUT is a sound file, or - for standard input. Say --of what it is, or which sounds to look for: --like with
-    examples, --with a dictionary. Hints (--alone, --silent, --score, --band) help both, and are enough by themselves.
+    examples, --with a dictionary or a sorter. Hints (--alone, --silent, --score, --band, --painted) help all of these,
+    and are enough by themselves.
     """
     request = Request.of("stems", options)
     settings = request.settings
     with request.told():
         guide = guide_of(settings)
-        like = _like(settings)
-        of = _of(settings, like, guide)
-        chosen = {} if isinstance(of, str) else _chosen(settings)
+        of, guide = _of(settings, guide)
     settings["kit"] = None if settings["kit"] is None else bases_name(settings["kit"])
-    for name in ("like", "alone", "silent", "score", "band"):
+    settings["notes"] = None if settings["notes"] is None else bases_name(settings["notes"])
+    for name in ("like", "alone", "silent", "score", "band", "painted"):
         settings[name] = [_without_folders(value) for value in settings[name]]
 
     def make(audio: Audio, watch: Watch) -> Mapping[str, Audio]:
         watch.stage("separating")
-        found = separate(audio, of, two=options["two"], guide=guide, **chosen)
+        found = separate(audio, of, two=options["two"], guide=guide, power=options["power"], refine=options["refine"])
         names = file_names(list(found))
         return dict(zip(names, (stem.audio for stem in found.values()), strict=True))
 
     split_named(request, make)
 
 
-def _like(settings: Mapping[str, Any]) -> Like | None:
-    """The examples or the dictionary that the options name."""
-    if settings["kit"] is not None and settings["like"]:
+def _of(settings: Mapping[str, Any], guide: Guide) -> tuple[Any, Guide]:
+    """What the recording is of, in the library's words, and what is known of it."""
+    notes = None if settings["notes"] is None else _notes(settings["notes"])
+    like = _like(settings)
+    if like is not None and settings["of"] is not None:
+        raise InvalidInput("--of is for what is taken apart without examples: leave out --like and --with, or it.")
+    if settings["of"] == "drums":
+        _refuse(settings, _OF_EXAMPLES, "separation by example")
+        return _drums(settings, notes), guide
+    _refuse(settings, _OF_DRUMS, "drums: say --of drums")
+    if notes is not None:
+        guide = _scored(guide, notes, song=like is None and settings["of"] == "song")
+    if isinstance(like, Sorter) or (like is None and (settings["of"] or not guide.names)):
+        _refuse(settings, _OF_EXAMPLES, "separation by example")
+        return like or "song", guide
+    stft = None if settings["n_fft"] is None else STFT(settings["n_fft"])
+    # Where there are no examples, the hints are all that is known.
+    told = (settings["rest"], settings["n_bases"], stft, settings["rehearse"])
+    return Examples({} if like is None else like, *told), guide
+
+
+_OF_EXAMPLES = {"rest": "--rest", "n_bases": "--exemplars", "n_fft": "--n-fft", "rehearse": "--rehearse"}
+_OF_DRUMS = {"loop": "--loop", "classes": "--classes", "sensitivity": "--sensitivity"}
+_USUAL = {each.name: each.default for each in (*fields(Drums), *fields(Examples))}
+
+
+def _refuse(settings: Mapping[str, Any], options: Mapping[str, str], what: str) -> None:
+    """Refuse options that a kind of recording would ignore."""
+    for name, shown in options.items():
+        if settings[name] not in (_USUAL.get(name), None):
+            raise InvalidInput(f"{shown} is for {what}.")
+
+
+def _notes(path: str) -> tuple[Note, ...]:
+    notes = read_notes(path)
+    if not notes:
+        raise ReadError(f"{path} holds no notes: leave --notes out, and they are found.")
+    return notes
+
+
+def _drums(settings: Mapping[str, Any], notes: tuple[Note, ...] | None) -> Drums:
+    classes = None if settings["classes"] is None else [name.strip() for name in settings["classes"].split(",")]
+    return Drums(classes=classes, notes=notes, sensitivity=settings["sensitivity"], loop=settings["loop"])
+
+
+def _scored(guide: Guide, notes: tuple[Note, ...], *, song: bool) -> Guide:
+    """What is known, with notes for each sound that is among their labels; strokes are the drums of a song."""
+    score = {name: tuple(known) for name, known in guide.score.items()}
+    for note in notes:
+        name = "drums" if song and note.pitch is None else note.label
+        if name is None:
+            raise InvalidInput(f"--notes has {note!r}, which is nobody's: say whose by --score NAME=FILE.")
+        score[name] = (*score.get(name, ()), note)
+    return replace(guide, score=score)
+
+
+def _like(settings: Mapping[str, Any]) -> Like | Sorter | None:
+    """The examples, the dictionary or the sorter that the options name."""
+    kit = settings["kit"]
+    if kit is not None and settings["like"]:
         raise InvalidInput("--with and --like: say one of them; unweave dictionary joins several.")
-    if settings["kit"] is not None:
-        bases = read_bases(settings["kit"])
-        if not isinstance(bases, Dictionary):
-            raise InvalidInput(f"{settings['kit']} is a matrix without names: --with needs a dictionary (.npz).")
-        return bases
+    if kit is not None:
+        return read_kit(kit)
     found = assignments("--like", settings["like"])
     return {name: [each for path in paths for each in _sounds(path)] for name, paths in found.items()} or None
 
@@ -147,23 +238,6 @@ def _sounds(name: str) -> list[str]:
     if not found:
         raise ReadError(f"{name} is a folder without sound files.")
     return found
-
-
-def _of(settings: Mapping[str, Any], like: Like | None, guide: Guide) -> Any:
-    """What the recording is of, in the library's words."""
-    if like is not None:
-        if settings["of"] is not None:
-            raise InvalidInput("--of is for what is taken apart without examples: leave out --like and --with, or it.")
-        return like
-    if settings["of"] is None and guide.names:
-        return {}  # the hints are all that is known
-    return settings["of"] or "song"
-
-
-def _chosen(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of separation by example."""
-    stft = None if settings["n_fft"] is None else STFT(settings["n_fft"])
-    return {"rest": settings["rest"], "n_bases": settings["n_bases"], "stft": stft, "power": settings["power"]}
 
 
 def _without_folders(value: str) -> str:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import secrets
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,17 +16,19 @@ from click.core import ParameterSource
 from unweave.arrays import Matrix
 from unweave.audio import Audio, load, save
 from unweave.cli.failure import one_line
-from unweave.cli.onefile import check_target, file_options, talk_options, working
-from unweave.cli.options import HeadedCommand, option
+from unweave.cli.onefile import check_target, file_options, working
+from unweave.cli.options import HeadedCommand, option, talk_options
 from unweave.cli.request import Request, default_of, recording_options, stft_of, stft_options
 from unweave.cli.sheets import read_sheet, write_sheet
 from unweave.cli.sources import STDIN, read_recording
 from unweave.cli.talk import say
-from unweave.errors import Incompatible, InvalidInput, ReadError, UnweaveError
+from unweave.errors import Incompatible, InvalidInput, ReadError
+from unweave.files import write_several
 from unweave.formats import choose_format
 from unweave.framing import STFT
 from unweave.npz import read_npz, understood, write_npz
 from unweave.polar import PADDINGS, from_polar, to_polar
+from unweave.words import counted
 
 __all__ = ["stft"]
 
@@ -88,7 +88,7 @@ _IN_FILE = ("n_fft", "hop_length", "win_length", "window", "zeros_after", "paddi
     help="The file of the phase, where that of the magnitude is .wav or .csv.",
 )
 @file_options(".npz for all in one; .wav or .csv for the magnitude; a sound.", show_default="<name>-stft.npz")
-@talk_options
+@talk_options()
 def stft(*, out: Path | None, overwrite: bool, as_json: bool, quiet: bool, threads: int | None, **options: Any) -> None:
     """Write magnitude and phase of the recording INPUT, or with --inverse make sound of them.
 
@@ -163,7 +163,7 @@ def _forth(task: _Task) -> dict[str, Any]:
     else:
         rate = max(1, round(audio.sample_rate / settings.hop_length))
         tables = [(task.out, magnitude)] + ([(task.phase, phase)] if task.phase else [])
-        _write_all([(path, _buffer(table.reshape(-1, table.shape[2]), rate)) for path, table in tables])
+        write_several((path, _buffer(table.reshape(-1, table.shape[2]), rate)) for path, table in tables)
     counts = dict(zip(("n_channels", "n_bins", "n_frames"), magnitude.shape, strict=True))
     return {"file": str(task.out), "phase": str(task.phase) if task.phase else None, **counts, **facts}
 
@@ -187,23 +187,6 @@ def _buffer(table: Matrix, rate: int) -> Callable[[Path], None]:
             save(path, Audio(table, rate), subtype="FLOAT")
 
     return write
-
-
-def _write_all(files: Sequence[tuple[Path, Callable[[Path], None]]]) -> None:
-    """Write several files, of which either all come into their places or none."""
-    hidden = [path.with_name(f".unweave-{secrets.token_hex(8)}{path.suffix}") for path, _ in files]
-    try:
-        for place, (path, write) in zip(hidden, files, strict=True):
-            try:
-                write(place)
-            except UnweaveError as error:
-                raise type(error)(str(error).replace(str(place), str(path))) from None
-        for place, (path, _) in zip(hidden, files, strict=True):
-            place.replace(path)
-    finally:
-        for place in hidden:
-            with suppress(OSError):
-                place.unlink(missing_ok=True)
 
 
 # ---------------------------------------------------------------- back
@@ -270,10 +253,10 @@ def _read_buffer(path: Path, settings: STFT) -> Matrix:
 
 
 def _sentence(told: Mapping[str, Any]) -> str:
-    channels = f"{told['n_channels']} channel{'' if told['n_channels'] == 1 else 's'}"
+    channels = counted(told["n_channels"], "channel")
     file = one_line(told["file"])
     if "n_bins" not in told:
-        return f"{file}: {channels}, {told['n_samples']} samples at {told['sample_rate']} Hz."
+        return f"{file}: {channels}, {counted(told['n_samples'], 'sample')} at {told['sample_rate']} Hz."
     what = "magnitude and phase" if told["phase"] or file.lower().endswith(".npz") else "magnitude"
     both = f"{file} and {one_line(told['phase'])}" if told["phase"] else file
-    return f"{both}: {what} of {channels}, {told['n_bins']} bins, {told['n_frames']} frames."
+    return f"{both}: {what} of {channels}, {told['n_bins']} bins, {counted(told['n_frames'], 'frame')}."

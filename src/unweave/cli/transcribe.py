@@ -14,8 +14,8 @@ from unweave.cli.failure import one_line
 from unweave.cli.known import bases_name, own
 from unweave.cli.notefiles import CUES, Found, NoteFiles, note_formats
 from unweave.cli.notetable import described, tempo_sentence
-from unweave.cli.onefile import talk_options, working
-from unweave.cli.options import HeadedCommand, option
+from unweave.cli.onefile import working
+from unweave.cli.options import HeadedCommand, option, talk_options
 from unweave.cli.output import MANIFEST
 from unweave.cli.progress import Watch
 from unweave.cli.request import Request, recording_options
@@ -89,7 +89,13 @@ class _FormatsType(click.ParamType[tuple[str, ...]]):
 @click.command(cls=HeadedCommand, epilog=_EXAMPLES)
 @recording_options
 @option(_WHAT, "--as", "kind", type=click.Choice(_SOUNDS), help="What the recording is of.")
-@option(_WHAT, "--with", "kit", metavar="FILE", help="The sounds of a dictionary (.npz), as learn makes it.")
+@option(
+    _WHAT,
+    "--with",
+    "kit",
+    metavar="FILE",
+    help="The sounds of a dictionary (.npz, .safetensors), as learn makes it.",
+)
 @option(
     _WHAT,
     "-k",
@@ -157,7 +163,7 @@ class _FormatsType(click.ParamType[tuple[str, ...]]):
 @option(_FILES, "--picture/--no-picture", default=True, help="Draw the notes.")
 @option(_FILES, "--sound/--no-sound", default=True, help="Write notes.wav: the notes under the recording.")
 @option(_FILES, "--overwrite", is_flag=True, help="Replace what an earlier run has written; other files stay.")
-@talk_options
+@talk_options()
 def transcribe(**options: Any) -> None:
     """Turn the recording INPUT into notes: when each begins, what it is, and how loud.
 
@@ -230,7 +236,7 @@ def _counted(notes: Sequence[Note], settings: Mapping[str, Any]) -> tuple[Found,
 def _dictionary(path: str) -> Dictionary:
     bases = read_bases(path)
     if not isinstance(bases, Dictionary):
-        raise InvalidInput(f"{path} is a matrix without names: --with needs a dictionary (.npz), as learn makes it.")
+        raise InvalidInput(f"{path} is a matrix without names: --with needs a dictionary, as learn makes it.")
     return bases
 
 

@@ -91,11 +91,11 @@ def _count(settled: Settled, recording: Recording, watch: Watch) -> RankChoice:
 
 
 def _factorise(settled: Settled, recording: Recording, watch: Watch) -> Decomposition:
-    job = settled.job
+    job, plan = settled.job, settled.plan_for(recording.audio)
     run = steps(
         recording.audio,
         settled.n_components,
-        settled.plan,
+        plan,
         bases=settled.bases,
         stft=settled.stft,
         order=job.sort,

@@ -6,13 +6,13 @@ Each is a script that starts this very Python. A file of such a name that is not
 from __future__ import annotations
 
 import os
-import secrets
 import shlex
 import stat
 import sys
 from pathlib import Path
 
 from unweave.errors import WriteError
+from unweave.files import whole_file
 
 __all__ = ["NAMES", "OTHERS", "install"]
 
@@ -72,10 +72,7 @@ def _script(name: str) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    temporary = path.with_name(f".unweave-{secrets.token_hex(8)}.part")
-    try:
-        temporary.write_text(text, "utf-8", newline="")
-        temporary.chmod(temporary.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(path) as file:
+        file.write(text.encode())
+        hidden = Path(file.name)
+        hidden.chmod(hidden.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)

@@ -18,9 +18,9 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from unweave.audio import Audio, load, save
-from unweave.errors import InvalidInput, ReadError, UnweaveError, WriteError
+from unweave.errors import InvalidInput, ReadError
+from unweave.files import write_several, write_whole
 from unweave.sound import checked_rate
+from unweave.words import counted
 
 __all__ = ["Buffer", "PathLike", "Source", "as_buffer", "read_buffer", "write_buffer", "write_buffers"]
 
@@ -110,13 +112,9 @@ class Buffer:
         return int(self.frames.shape[1])
 
     def __repr__(self) -> str:
-        frames, channels = (
-            f"{n} {what}{'' if n == 1 else 's'}" for n, what in zip(self.frames.shape, _AXES, strict=True)
-        )
+        frames, channels = counted(self.n_frames, "frame"), counted(self.n_channels, "channel")
         return f"Buffer({frames}, {channels}, {self.sample_rate:.6g} Hz)"
 
-
-_AXES = ("frame", "channel")
 
 Source = Buffer | Audio | PathLike | ArrayLike
 """What may stand for a buffer: one, a sound, the name of a file, or an array ``(frames, channels)``."""
@@ -216,36 +214,14 @@ def write_buffer(path: PathLike, buffer: Buffer) -> None:
 
 def write_buffers(buffers: Mapping[str, Buffer]) -> None:
     """Write several buffers: all of them or, where one cannot be written, none."""
-    staged: list[tuple[Path, Path]] = []
-    try:
-        for name, buffer in buffers.items():
-            shown = Path(name)
-            path = Path(os.path.realpath(shown))
-            if path.is_dir():
-                raise WriteError(f"{shown} cannot be written: it is a folder.")
-            temporary = path.with_name(f".unweave-{secrets.token_hex(8)}{path.suffix}")
-            staged.append((temporary, path))
-            _write(temporary, shown, buffer)
-        for temporary, path in staged:
-            temporary.replace(path)
-    except OSError as error:
-        if isinstance(error, UnweaveError):
-            raise
-        raise WriteError(f"{shown} cannot be written: {error.strerror or error}.") from None
-    finally:
-        for temporary, _ in staged:
-            temporary.unlink(missing_ok=True)
+    write_several((name, partial(_write, buffer)) for name, buffer in buffers.items())
 
 
-def _write(temporary: Path, shown: Path, buffer: Buffer) -> None:
-    """Write one file, and speak of it by the name that the user knows."""
-    try:
-        if _is_table(shown):
-            temporary.write_text(_table(buffer), "utf-8", newline="\n")
-        else:
-            save(temporary, Audio(buffer.frames.T, max(1, int(buffer.sample_rate))))
-    except UnweaveError as error:
-        raise type(error)(str(error).replace(str(temporary), str(shown)).replace(temporary.name, shown.name)) from None
+def _write(buffer: Buffer, path: Path) -> None:
+    if _is_table(path):
+        write_whole(path, _table(buffer).encode())
+    else:
+        save(path, Audio(buffer.frames.T, max(1, int(buffer.sample_rate))))
 
 
 def _table(buffer: Buffer) -> str:

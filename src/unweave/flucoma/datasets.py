@@ -10,7 +10,6 @@ components of a decomposition, say, as points of 513 dimensions, to be looked at
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from unweave.errors import Incompatible, InvalidInput, ReadError, WriteError
+from unweave.errors import Incompatible, InvalidInput, ReadError
+from unweave.files import write_whole
 from unweave.flucoma.buffers import PathLike, Source, as_buffer
 
 __all__ = ["points_of", "read_dataset", "read_labelset", "write_dataset", "write_labelset"]
@@ -140,14 +140,5 @@ def _write(path: PathLike, rows: Mapping[str, list[Any]]) -> None:
     lengths = sorted({len(row) for row in rows.values()})
     if len(lengths) > 1:
         raise Incompatible(f"points have {lengths[0]} to {lengths[-1]} entries, but all need as many.")
-    target = Path(path)
-    temporary = target.with_name(f".unweave-{secrets.token_hex(8)}.part")
-    try:
-        try:
-            text = json.dumps({"cols": lengths[0] if lengths else 0, "data": dict(rows)}, ensure_ascii=False)
-            temporary.write_text(text, "utf-8")
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise WriteError(f"{target} cannot be written: {error.strerror or error}.") from None
+    text = json.dumps({"cols": lengths[0] if lengths else 0, "data": dict(rows)}, ensure_ascii=False)
+    write_whole(path, text.encode())

@@ -54,6 +54,7 @@ from unweave.rules import Multiplicative
 from unweave.seeds import seed as make_seeds
 from unweave.starts import METHODS
 from unweave.stft import stft as transform
+from unweave.words import counted
 
 __all__ = ["NMFBuffers", "SeedBuffers", "bufnmf", "bufnmfseed"]
 
@@ -215,7 +216,8 @@ def _given(name: str, value: Source | None, mode: int, n_frames: int, n_channels
     if frames.shape != (n_frames, n_channels):
         why = "(fft / 2) + 1 frames" if name == "bases" else "n // hop + 1 frames"
         raise Incompatible(
-            f"{name} has {frames.shape[0]} frames and {frames.shape[1]} channels, but ({n_frames}, {n_channels}) are "
+            f"{name} has {counted(frames.shape[0], 'frame')} and {counted(frames.shape[1], 'channel')}, "
+            f"but ({n_frames}, {n_channels}) are "
             f"needed: {why}, and components x channels. Were other fftsettings or another source used?"
         )
     if frames.size and frames.min() < 0:

@@ -28,6 +28,7 @@ from unweave.framing import STFT
 from unweave.matching import match_by
 from unweave.morph import morph
 from unweave.streaming import NMFFilter, filtered
+from unweave.words import counted
 
 __all__ = ["nmffilter", "nmfmatch", "nmfmorph"]
 
@@ -213,7 +214,8 @@ def nmfmorph(
     ends = [_known(bases, settings, 2**31) for bases in (source, target)]
     if playing.n_channels != ends[0].shape[1]:
         raise Incompatible(
-            f"activations has {playing.n_channels} channels, but the source {ends[0].shape[1]}: one for each basis."
+            f"activations has {counted(playing.n_channels, 'channel')}, "
+            f"but the source {ends[0].shape[1]}: one for each basis."
         )
     begin, end = (Dictionary(bases, (), settings, rate) for bases in ends)
     made = morph(

@@ -30,6 +30,7 @@ as ``parts=`` from whoever has them already.
     piano_roll(notes)                             pitches, lengths and velocities
     groups(grouping)                              Grouping: how far components are apart, and which are one sound
     rank(choice)                                  RankChoice: how many components there are, and why
+    painted(path)                                 the other way round: what was painted black on a strip
     save_figure(ax_or_figure, path)               PNG, the same bytes every time
     html(value)                                   facts, a picture and players: what a notebook shows of a value
 """
@@ -41,6 +42,7 @@ from unweave.plot.figures import save_figure
 from unweave.plot.groups import groups
 from unweave.plot.noteevents import onsets, piano_roll
 from unweave.plot.overview import Overview, OverviewBuilder, overviews, part_builders
+from unweave.plot.painted import painted
 from unweave.plot.ranks import rank
 from unweave.plot.spectra import components, spectrogram
 
@@ -58,6 +60,7 @@ __all__ = [
     "html",
     "onsets",
     "overviews",
+    "painted",
     "part_builders",
     "piano_roll",
     "rank",

@@ -19,6 +19,7 @@ from unweave.plot.colors import color, ink
 from unweave.plot.figures import new_axes, new_figure, set_frequencies
 from unweave.plot.overview import N_COLUMNS, Overview, overviews
 from unweave.plot.spectra import decibels, name_of, require_parts, tap_images
+from unweave.words import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -327,7 +328,7 @@ def divergence(value: Model | Decomposition, *, ax: Axes | None = None) -> Axes:
     ax.set_xlabel("iteration (count)")
     ax.set_ylabel("divergence (no unit)")
     name = f"{_BETA_NAMES[found.beta]}, " if found.beta in _BETA_NAMES else ""
-    last = f"{history[-1]:.4g} after {found.n_iter} iterations. " if history.size else ""
+    last = f"{history[-1]:.4g} after {counted(found.n_iter, 'iteration')}. " if history.size else ""
     ax.set_title(
         textwrap.fill(f"{name}β = {found.beta:g}: {last}{found.stop}", 108), loc="left", fontsize="small", color=_GREY
     )

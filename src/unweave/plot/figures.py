@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import io
-import os
-import secrets
-from contextlib import suppress
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from unweave.errors import InvalidInput, WriteError
+from unweave.errors import InvalidInput
+from unweave.files import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.cm import ScalarMappable
     from matplotlib.figure import Figure
 
-__all__ = ["DPI", "SCALES", "Scale", "new_axes", "new_figure", "save_figure", "set_frequencies"]
+__all__ = ["DPI", "SCALES", "Scale", "new_axes", "new_figure", "named", "save_figure", "set_frequencies"]
 
 Scale = Literal["log", "mel", "linear"]
 SCALES: tuple[Scale, ...] = ("log", "mel", "linear")
@@ -39,6 +37,16 @@ def new_figure(height: float, *, width: float = WIDTH, dpi: float = DPI) -> Figu
 def new_axes(ax: Axes | None, height: float) -> Axes:
     """The axes given, or those of a figure of its own."""
     return new_figure(height).add_subplot() if ax is None else ax
+
+
+def named(ax: Axes, drawn: ScalarMappable, label: str, title: str | None) -> Axes:
+    """The axes with a bar beside them that says what the colours mean, and with a title, which is no formula."""
+    figure = ax.get_figure(root=True)
+    if figure is not None:
+        figure.colorbar(drawn, ax=ax, label=label, pad=0.01)
+    if title is not None:
+        ax.set_title(title, loc="left", parse_math=False)
+    return ax
 
 
 def _hertz(value: float, _: object = None) -> str:
@@ -107,13 +115,4 @@ def save_figure(value: Figure | Axes, path: str | PathLike[str]) -> None:
     data = io.BytesIO()
     # Without 'Software' another version of matplotlib that draws the same would still write other bytes.
     figure.savefig(data, format="png", dpi=figure.dpi, metadata={"Software": None})
-    path = Path(path)
-    hidden = path.with_name(f".{secrets.token_hex(4)}.part")
-    try:
-        hidden.write_bytes(data.getvalue())
-        os.replace(hidden, path)  # noqa: PTH105 - replaces on Windows, too
-    except OSError as error:
-        raise WriteError(f"{path} cannot be written: {error.strerror or error}.") from None
-    finally:
-        with suppress(OSError):
-            hidden.unlink()
+    write_whole(path, data.getvalue())

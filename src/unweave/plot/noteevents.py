@@ -13,7 +13,7 @@ from unweave.notenames import note_name
 from unweave.notes import Note, in_order
 from unweave.parts import Decomposition
 from unweave.plot.colors import color
-from unweave.plot.figures import Scale, new_figure
+from unweave.plot.figures import Scale, named, new_figure
 from unweave.plot.overview import Overview
 from unweave.plot.spectra import spectrogram
 from unweave.sound import Audio
@@ -154,12 +154,7 @@ def piano_roll(
     ax.set_ylim(low - 0.5, high + 0.5)
     ax.set_xlabel("time (s)")
     ax.set_ylabel("pitch")
-    figure = ax.get_figure(root=True)
-    if figure is not None:
-        figure.colorbar(drawn, ax=ax, label="velocity", pad=0.01)
-    if title is not None:
-        ax.set_title(title, loc="left", parse_math=False)
-    return ax
+    return named(ax, drawn, "velocity", title)
 
 
 def _span(pitches: Sequence[float]) -> tuple[int, int]:

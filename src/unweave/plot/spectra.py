@@ -13,10 +13,11 @@ from unweave.errors import Incompatible, InvalidInput
 from unweave.framing import STFT
 from unweave.parts import Decomposition
 from unweave.plot.colors import ink
-from unweave.plot.figures import SCALES, Scale, new_axes, new_figure, set_frequencies
+from unweave.plot.figures import SCALES, Scale, named, new_axes, new_figure, set_frequencies
 from unweave.plot.overview import PART_COLUMNS, PART_ROWS, Overview, approximation, overviews
 from unweave.sound import Audio
 from unweave.spectrogram import Spectrogram
+from unweave.words import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -80,12 +81,7 @@ def spectrogram(
     ax = new_axes(ax, 4.2)
     mesh = _mesh(ax, overview, overview.loudest, scale, range_db)
     ax.set_xlabel("time (s)")
-    figure = ax.get_figure(root=True)
-    if figure is not None:
-        figure.colorbar(mesh, ax=ax, label="level (dB relative to the loudest)", pad=0.01)
-    if title is not None:
-        ax.set_title(title, loc="left", parse_math=False)
-    return ax
+    return named(ax, mesh, "level (dB relative to the loudest)", title)
 
 
 def _mesh(ax: Axes, overview: Overview, loudest: float, scale: Scale, range_db: float) -> QuadMesh:
@@ -245,7 +241,7 @@ def tap_images(
     for k, text in enumerate(ax.get_xticklabels()):
         text.set_color(ink(k))
     width = "" if seconds is None else f", {1000 * taps * seconds:.0f} ms"
-    ax.set_xlabel(f"time (each {taps} frames{width})")
+    ax.set_xlabel(f"time (each {counted(taps, 'frame')}{width})")
     figure = ax.get_figure(root=True)
     if figure is not None and mesh is not None:
         figure.colorbar(mesh, ax=ax, label="level (dB relative to its loudest)", pad=0.01)
