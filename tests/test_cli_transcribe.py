@@ -199,7 +199,7 @@ def test_a_matrix_is_no_dictionary(here: Path, run: Run) -> None:
     np.save("m.npy", np.ones((1025, 2)))
     code, _, err = run("loop.wav", "--with", "m.npy")
     assert code == 2
-    assert "is a matrix without names: --with needs a dictionary (.npz)" in err
+    assert "is a matrix without names: --with needs a dictionary, as learn makes it" in err
 
 
 def test_the_result_is_there_for_programs(here: Path, run: Run, hears: Any) -> None:
