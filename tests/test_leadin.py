@@ -55,3 +55,9 @@ def test_silence_goes_before_a_recording_and_the_notes_come_back_in_its_time() -
 def test_no_sound_gets_no_silence() -> None:
     sound, seconds = with_lead_in(Audio(np.zeros((2, 0), np.float32), RATE))
     assert (sound.n_samples, seconds) == (0, 0)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_noise_that_merely_goes_on_from_the_first_sample_is_no_stroke(seed: int) -> None:
+    noise = 0.1 * np.random.default_rng(seed).standard_normal((1, 3 * RATE)).astype(np.float32)
+    assert not _first("drums", Audio(noise, RATE))

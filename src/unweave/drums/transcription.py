@@ -26,6 +26,7 @@ doi:10.1109/TASLP.2018.2830113. C. Dittmar, D. Gärtner, DAFx 2014.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -34,7 +35,7 @@ from unweave.audio import Audio, as_audio, resample
 from unweave.dictionary import Dictionary
 from unweave.drums.fit import evidence, fit_strokes
 from unweave.drums.kits import CLASSES, shipped
-from unweave.drums.strokes import FRAME, Strokes, find_strokes
+from unweave.drums.strokes import FRAME, N_SHORT, Strokes, find_strokes
 from unweave.drums.taught import class_of, likeness, stroke_rises
 from unweave.drums.velocity import STROKE, band_energy, beside_the_loudest, how_hard
 from unweave.errors import InvalidInput
@@ -54,6 +55,8 @@ _TAUGHT = 0.5  # how much a likeness counts beside odds; and the least judgement
 _STEEPNESS = 6.0  # log odds from the least sensitivity to the greatest
 _DIED = 20.0  # dB
 _LONGEST = 2.0  # seconds
+_AT_ONCE = 0.02  # seconds in which a recording begins
+_FALLS, _SOON, _SMOOTHED = 9.0, 0.5, 6  # dB that a stroke there has lost at some moment of so many seconds; frames
 
 
 def transcribe_drums(
@@ -107,7 +110,7 @@ def transcribe_drums(
     if isinstance(classes, str) or any(name not in CLASSES for name in classes):
         raise InvalidInput(f"classes={classes!r}: a list of some of {', '.join(CLASSES)} is needed.")
     sound, before = with_lead_in(sound)
-    strokes = find_strokes(sound)
+    strokes = _strokes_of(sound, before)
     judged, notes = _judged(strokes), []
     struck = {name: _apart(strokes.times, judged[:, k], least, shortest) for k, name in enumerate(CLASSES)}
     for name in dict.fromkeys(classes):
@@ -160,7 +163,7 @@ def transcribe_kit(
     sound = resample(as_audio(audio, sample_rate), dictionary.sample_rate)
     least = _least(sensitivity, shortest) + _TAUGHT
     sound, before = with_lead_in(sound)
-    strokes = find_strokes(sound)
+    strokes = _strokes_of(sound, before)
     rises = stroke_rises(sound, dictionary, strokes.times)
     labels = list(dict.fromkeys(dictionary.labels))
     judged, notes = _taught(strokes, rises, labels), []
@@ -170,6 +173,22 @@ def transcribe_kit(
         velocity = beside_the_loudest(loud) if len(chosen) else loud
         notes += _notes(strokes, chosen, label, velocity, sound.duration)
     return without_lead_in(in_order(notes), before)
+
+
+def _strokes_of(sound: Audio, before: float) -> Strokes:
+    """Strokes of a recording with a lead-in, but for what merely goes on from its first sample.
+
+    A stroke dies away, or lets one hear how loud it is beside the rest; noise and what was cut in its midst do not.
+    """
+    strokes = find_strokes(sound)
+    first = strokes.times < before + _AT_ONCE
+    if not first.any() or sound.duration < before + _SOON:
+        return strokes
+    total = strokes.powers[:, :N_SHORT].sum(axis=1)
+    level = np.convolve(total, np.full(_SMOOTHED, 1 / _SMOOTHED), "valid")[round(before / FRAME) :]
+    if level[: round(_SOON / FRAME)].min() < 10 ** (-_FALLS / 10) * level[: round(_AT_ONCE / FRAME)].max():
+        return strokes
+    return replace(strokes, frames=strokes.frames[~first], features=strokes.features[~first])
 
 
 def _least(sensitivity: float, shortest: float) -> float:
