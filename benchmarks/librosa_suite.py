@@ -20,6 +20,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -101,6 +102,8 @@ def main() -> None:
     asked = parser.parse_args()
     if not (asked.tests.is_file() and (asked.tests.parent / "test_core.py").is_file()):
         sys.exit(f"{asked.tests} is not librosa's tests/test_decompose.py, with test_core.py beside it.")
+    if find_spec("librosa") is None:
+        sys.exit("librosa is not installed, whose tests these are: pip install librosa.")
     count = run(asked.tests, asked.k)
     for failure in count.failed:
         print(f"{failure}\n")
