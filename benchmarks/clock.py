@@ -22,6 +22,9 @@ Key = TypeVar("Key")
 
 _LAUNCHER = Path(__file__).with_name("launch.py")
 
+_REST = 0.3
+"""Seconds before each turn: threads of a library go on spinning for a while after its work, on who comes next."""
+
 
 class Cost(NamedTuple):
     """What a process took."""
@@ -34,6 +37,7 @@ def in_turn(tasks: Mapping[Key, Callable[[], object]], repeats: int = 5, *, warm
     """Median seconds of each task, the tasks taken in turn, after one warm-up unless they are ``warm``."""
     times: dict[Key, list[float]] = {name: [] for name in tasks}
     for turn, (name, task) in itertools.product(range(warm, repeats + 1), tasks.items()):
+        time.sleep(_REST)
         begin = time.perf_counter()
         task()
         if turn:
