@@ -7,11 +7,12 @@ spectrograms of sounds and those with these magnitudes would lose the sum; here 
     Z_j = STFT(s_j),    Y_j = A_j Z_j / |Z_j|,    s_j ← ISTFT( Y_j + μ_j (X - Σ_i Y_i) ),    μ_j = A_j² / Σ_i A_i².
 
 A stem gets of the error what it has of the power, so that one that is silent stays silent. (MISI gives all the same;
-with ideal magnitudes these shares are 0.1 to 0.4 dB better.) The stems sum to the recording after every step.
+these shares are a little better with the magnitudes of an ideal mask, and worse with the true ones.) The stems sum to
+the recording after every step.
 
-What it brings stands and falls with the magnitudes. With ideal ones, of a ratio mask, four steps bring 1.0 dB on a song
-and 1.2 dB on drums, with the true ones more. Those of real separations are wrong by more than their phases: there it
-is 0.0 to -0.3 dB, so nothing in this library does it unless it is asked.
+What it brings stands and falls with the magnitudes. With ideal ones, of a ratio mask, four steps bring about a decibel,
+with the true ones more. Those of real separations are wrong by more than their phases: there it brings nothing, or a
+little less, so nothing in this library does it unless it is asked.
 
 Differences. FluCoMa has none. Memory: the stems and some blocks of frames.
 
