@@ -13,7 +13,7 @@ def test_products_in_pieces_are_the_products(n_bins: int, n_components: int, n_f
     rows[...] = np.nan  # what lies in the room must not matter
     rows[:, :n_bins] = rng.random((n_frames, n_bins))
     W, H = rng.random((n_components, n_bins)), rng.random((n_frames, n_components))
-    products, V = Products(n_bins, n_components, np.dtype(np.float64), 700, 0.25), rows[:, :n_bins].copy()
+    products, V = Products(n_bins, n_components, np.dtype(np.float64), 700), rows[:, :n_bins].copy()
     out = products.compress(rows, W.T, np.empty((n_frames, n_components)))
     np.testing.assert_allclose(out, V @ W.T)
     total = np.full((n_components, n_bins), 7.0)

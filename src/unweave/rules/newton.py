@@ -129,8 +129,8 @@ class _Workspace:
         room = whole_rows(problem.frames).shape[1]
         self.target, self.curvature = np.zeros((2, block, room), dtype)  # V ⊘ Ŷ and V ⊘ Ŷ²
         self.slope, self.bend = np.empty((block, count), dtype), np.empty((block, n_pairs), dtype)
-        self.products = Products(bins, count, dtype, block, problem.epsilon)
-        self.paired = Products(bins, n_pairs, dtype, block, problem.epsilon)
+        self.products = Products(bins, count, dtype, block)
+        self.paired = Products(bins, n_pairs, dtype, block)
 
 
 class _Motion:

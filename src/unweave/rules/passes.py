@@ -5,12 +5,7 @@ while the block is still in the cache. So V is read once an iteration and nothin
 the denominators are mere sums, and for β = 2 the model is never formed: WᵀW and HHᵀ take its place.
 
 Both steps may leave from another point than where the factors are, and go another way than the ratio r of a plain step
-says (`Pace`, which is what `unweave.rules.extrapolated` does):
-
-    H ← H q^carry r^power,     r taken at H q^ahead,     q = H / H_before, between ½ and 2
-
-Logarithms of q, the drift, are kept from one iteration to the next: they are carry times the drift before and power
-times log r, whichever way H went.
+says (`Pace`, which is what `unweave.rules.extrapolated` does): see `unweave.rules.drift`.
 
 Where entries of V have weights, both numerator and denominator have them: an entry of weight zero says nothing.
 Penalties add their terms to both (`unweave.rules.pressure`).
@@ -18,45 +13,22 @@ Penalties add their terms to both (`unweave.rules.pressure`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
-from unweave.arrays import LINE, Mask, Matrix, roomy_like, whole_rows
+from unweave.arrays import Mask, Matrix, roomy_like, whole_rows
 from unweave.divergence import EUCLIDEAN, ITAKURA_SAITO, KULLBACK_LEIBLER, monotone_exponent
+from unweave.rules.drift import STILL, Drift, Pace
 from unweave.rules.pressure import Pressure
 from unweave.rules.problem import Factors, Problem
 from unweave.rules.products import Products, floored
+from unweave.rules.sums import PortionSums
 from unweave.threads import n_threads, spread
 
 __all__ = ["STILL", "MultiplicativePass", "Pace"]
 
 _VANISHED = 1e-30
 """Below this share of the mean of V a factor entry is set to zero: nobody could hear it, and subnormals are slow."""
-
-
-_SUMMED = 128
-"""Bins of which a thread sums up all portions at once."""
-
-_WORTH_THREADS = 2**18
-"""Numbers to be summed from which on the start of a second thread costs less than it saves."""
-
-_MOST = float(np.log(2))
-"""The most that a drift is, either way: what fell silent within an iteration is not to be thrown into nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How a step goes on from the one before; see the module for its equation. As it comes, it is a plain step."""
-
-    ahead: float = 0.0
-    carry: float = 0.0
-    power: float = 1.0
-
-
-STILL = Pace()
-"""A plain step."""
 
 
 class _Workspace:
@@ -69,7 +41,7 @@ class _Workspace:
         self.power = np.zeros((block, room) if problem.beta != KULLBACK_LEIBLER else (0, 0), dtype)  # Ŷ^(β-1)
         self.ratio = np.empty((block, count), dtype)
         self.denominator = np.empty((block, count), dtype)
-        self.products = Products(bins, count, dtype, block, problem.epsilon)
+        self.products = Products(bins, count, dtype, block)
 
 
 def _workspaces(problem: Problem, block: int) -> list[_Workspace]:
@@ -94,9 +66,8 @@ class MultiplicativePass:
             whole_rows(roomy_like(factors.bases, len(factors.bases) + 1)) for _ in range(2)
         )
         self.floored_origin = self.floored_bases
-        # For rules that extrapolate: log q, and what of it a step has gone ahead.
-        self.drift = factors.zeros() if remember else None
-        self.lead = factors.zeros() if remember else None
+        self.bases_drift = Drift(roomy_like(factors.bases)) if remember else None
+        self.activations_drift = Drift(np.zeros_like(factors.activations)) if remember else None
         self.pace = self.bases_pace = STILL
         self.bases_sum: Matrix = factors.bases[:, 0]
         self.bases_total: Matrix = factors.bases[:, 0]
@@ -112,15 +83,12 @@ class MultiplicativePass:
         self.portions = problem.portions()
         block = max(block.stop - block.start for portion in self.portions for block in portion)
         self.workspaces = _workspaces(problem, block)
-        bins = factors.bases.shape[1]
-        shape = (len(self.portions), factors.bases.shape[0], -(-bins // LINE) * LINE)
         self.learns = bool(problem.learn_bases.any())
         self.moves, self.primed = True, False
-        # A portion is summed in the dtype of V, which is short work; all portions together in float64.
-        self.numerators = np.zeros(shape if self.learns else (0, 0, 0), problem.frames.dtype)[:, :, :bins]
-        # Otherwise the denominator is a sum over frames, one number a component (β = 1), or (HᵀH) W (β = 2).
-        wide = self.learns and not problem.narrow
-        self.denominators = np.zeros(shape if wide else (0, 0, 0), problem.frames.dtype)[:, :, :bins]
+        # What the bases need: numerators; and denominators, but these are sums of H for β = 1, and (HᵀH) W for β = 2.
+        matrices = (1 if problem.narrow else 2) if self.learns else 0
+        self.sums = [PortionSums(len(self.portions), factors.bases) for _ in range(matrices)]
+        self.totals = np.zeros((len(self.portions), problem.n_components))
 
     def step(self, pace: Pace = STILL, following: Pace = STILL) -> None:
         """One iteration: all bases, then all activations, at this ``pace``.
@@ -148,10 +116,10 @@ class MultiplicativePass:
     def _aim(self, pace: Pace) -> None:
         """Find the point that the next step of the bases leaves from."""
         self.bases_pace, self.floored_origin = pace, self.floored_bases
-        if self.drift is None or self.lead is None or pace is STILL:
+        if self.bases_drift is None or pace is STILL:
             return
         self.point[...] = self.factors.bases
-        _go_ahead(self.point, self.drift.bases, self.lead.bases, pace)
+        self.bases_drift.go_ahead(self.point, pace)
         self.floored_origin = floored(self.point, self.problem.epsilon, self.floored_point)
 
     def _pass(self, pace: Pace | None) -> None:
@@ -172,6 +140,8 @@ class MultiplicativePass:
             self.bases_gram = bases @ bases.T
         if self.moves:
             self._press()
+        for sums in self.sums:
+            sums.begin()
         if self.moves or self.learns:
             spread(self._portion, len(self.portions))
 
@@ -179,31 +149,36 @@ class MultiplicativePass:
         """Find out what the activations will feel. Frames know their neighbours there: all are moved ahead first."""
         if self.pressures is None:
             return
-        spread(self._go_ahead, len(self.portions))
+        if self.activations_drift is not None and self.pace is not STILL:
+            spread(self._go_ahead, len(self.portions))
         self.pressure = self.pressures.on_activations(self.factors.bases, self.factors.activations)
 
     def _go_ahead(self, portion: int, worker: int) -> None:
         """Move the activations of a portion to their extrapolated point."""
-        if self.drift is None or self.lead is None or self.pace is STILL:
-            return
-        now, drift, lead = (each.activations[self._frames(portion)] for each in (self.factors, self.drift, self.lead))
-        _go_ahead(now, drift, lead, self.pace)
+        for block in self.portions[portion]:
+            self._block_ahead(block, self.workspaces[worker])
 
-    def _frames(self, portion: int) -> slice:
-        blocks = self.portions[portion]
-        return slice(blocks[0].start, blocks[-1].stop)
+    def _block_ahead(self, block: slice, space: _Workspace) -> None:
+        if self.activations_drift is not None:
+            room = space.denominator[: block.stop - block.start]
+            self.activations_drift.part(block).go_ahead(self.factors.activations[block], self.pace, room)
 
     def _portion(self, portion: int, worker: int) -> None:
-        space, blocks, whole = self.workspaces[worker], self.portions[portion], self._frames(portion)
-        if self.moves and self.pressures is None:
-            self._go_ahead(portion, worker)
+        space, blocks = self.workspaces[worker], self.portions[portion]
         for block in blocks:
             if self.moves:
+                if self.pressures is None:
+                    self._block_ahead(block, space)
                 self._move_activations(block, space)
             if self.learns:
                 self._sum_up(portion, block, space)
+        H = self.factors.activations[blocks[0].start : blocks[-1].stop]
         if self.moves:
-            _flush(self.factors.activations[whole], self.vanished, self.problem.learn_activations)
+            _flush(H, self.vanished, self.problem.learn_activations)
+        if self.learns and self.problem.beta == KULLBACK_LEIBLER:
+            self.totals[portion] = H.sum(axis=0, dtype=np.float64)
+        for sums in self.sums:
+            sums.bring(portion)
 
     def _move_activations(self, block: slice, space: _Workspace) -> None:
         """Move the activations of one block of frames."""
@@ -221,8 +196,8 @@ class MultiplicativePass:
                 self.pressure.at(block).step(ratio, denominator, H, self.problem.beta)
         if self.any_fixed:
             ratio[:, self.fixed] = 1
-        if self.drift is not None and self.lead is not None and self.pace is not STILL:
-            _go_on(ratio, self.drift.activations[block], self.lead.activations[block], self.pace)
+        if self.activations_drift is not None:
+            self.activations_drift.part(block).go_on(ratio, self.pace, space.denominator[:size])
         H *= ratio
 
     def _denominator(self, H: Matrix, power: Matrix, space: _Workspace) -> Matrix:
@@ -240,11 +215,8 @@ class MultiplicativePass:
         H = self.factors.activations[block]
         first = block == self.portions[portion][0]
         target, power = self._model(block, self.floored_origin, space)
-        sums = [(self.numerators, target)]
-        if self.denominators.size:
-            sums.append((self.denominators, power))
-        for total, rows in sums:
-            space.products.gather(H, rows, total[portion], first=first)
+        for sums, rows in zip(self.sums, (target, power), strict=False):
+            space.products.gather(H, rows, sums.parts[portion], first=first)
 
     def _model(self, block: slice, W: Matrix, space: _Workspace) -> tuple[Matrix, Matrix]:
         """V ⊙ Ŷ^(β-2) and Ŷ^(β-1), both with weights, in whole rows; the latter not where nobody needs it."""
@@ -287,48 +259,50 @@ class MultiplicativePass:
         H, W = self.factors.activations, self.factors.bases
         if self.bases_pace is not STILL:
             W[...] = self.point
-        ratio: Matrix = _summed(self.numerators)
+        ratio: Matrix = self.sums[0].total()
         denominator: NDArray[np.float64]
         if not self.problem.narrow:
-            denominator = _summed(self.denominators)
+            denominator = self.sums[1].total()
         elif self.problem.beta == EUCLIDEAN:
             denominator = ((H.T @ H) @ W).astype(np.float64)
         else:
-            denominator = np.broadcast_to(H.sum(axis=0, dtype=np.float64)[:, None], ratio.shape)
+            denominator = self.totals.sum(axis=0)[:, None]
         if self.pressures is None:
             _divide(ratio, denominator, self.gamma)
         else:
-            self.pressures.on_bases(W, H).step(ratio, denominator.copy(), W.astype(np.float64), self.problem.beta)
+            denominator = np.broadcast_to(denominator, ratio.shape).copy()
+            self.pressures.on_bases(W, H).step(ratio, denominator, W.astype(np.float64), self.problem.beta)
         ratio[~self.problem.learn_bases] = 1
-        if self.drift is not None and self.lead is not None and self.bases_pace is not STILL:
+        if self.bases_drift is not None:
             ratio = ratio.astype(W.dtype)
-            _go_on(ratio, self.drift.bases, self.lead.bases, self.bases_pace)
+            self.bases_drift.go_on(ratio, self.bases_pace)
         np.multiply(W, ratio, out=W, casting="same_kind")
         if self.problem.anchor is not None:
             self._hold()
         _flush(W.T, self.vanished, self.problem.learn_bases)
 
     def _hold(self) -> None:
-        """Pull bases that are let go slowly back to what was given; what they were pulled is no drift of theirs."""
+        """Pull bases that are let go slowly back to what was given; what they were pulled is a part of their drift."""
         anchor, W = self.problem.anchor, self.factors.bases
         if anchor is None:
             return
         free = W.copy()
         anchor.hold(W, self.iteration)
-        if self.drift is not None:
-            tiny = np.finfo(W.dtype).tiny  # makes 0 / 0 one
-            drift = self.drift.bases
-            drift += np.log((W + tiny) / (free + tiny))
-            np.clip(drift, -_MOST, _MOST, out=drift)
+        if self.bases_drift is not None:
+            self.bases_drift.add(free, W)
 
 
 def _divide(numerator: Matrix, denominator: Matrix, gamma: float) -> None:
-    """Put (numerator / denominator)^γ in the place of the numerator.
+    """Put (numerator / denominator)^γ in the place of the numerator; the denominator may be one number a row.
 
     Where the denominator is zero nothing is known of an entry: the ratio is 1, and it stays as it is.
     """
-    np.divide(numerator, denominator, out=numerator, where=denominator > 0)
-    numerator[denominator <= 0] = 1
+    if denominator.min() > 0:
+        np.divide(numerator, denominator, out=numerator)
+    else:  # ten times as long, and rare
+        known = denominator > 0
+        np.divide(numerator, denominator, out=numerator, where=known)
+        np.copyto(numerator, 1, where=~known)
     if gamma != 1:
         np.power(numerator, gamma, out=numerator)
 
@@ -338,44 +312,6 @@ def _flush(factor: Matrix, vanished: float, learn: Mask) -> None:
     gone = factor < vanished
     gone &= learn
     factor[gone] = 0
-
-
-def _go_ahead(now: Matrix, drift: Matrix, lead: Matrix, pace: Pace) -> None:
-    """Move ``now`` to q^ahead times it, and put log q^ahead into ``lead``; log q is the ``drift``."""
-    np.multiply(drift, pace.ahead, out=lead)
-    now *= np.exp(lead)
-
-
-def _go_on(ratio: Matrix, drift: Matrix, lead: Matrix, pace: Pace) -> None:
-    """Make the ratio of a plain step that of this pace, and find the new drift; both in place."""
-    with np.errstate(divide="ignore"):
-        np.log(ratio, out=ratio)
-    ratio *= pace.power
-    drift *= pace.carry - pace.ahead
-    ratio += drift
-    np.add(ratio, lead, out=drift)
-    np.minimum(drift, _MOST, out=drift)
-    np.maximum(drift, -_MOST, out=drift)
-    np.exp(ratio, out=ratio)
-
-
-def _summed(parts: Matrix) -> NDArray[np.float64]:
-    """The sum over portions, in their order, in float64."""
-    total: NDArray[np.float64] = np.empty(parts.shape[1:])
-    if len(parts) == 1:
-        total[...] = parts[0]
-        return total
-    columns = [slice(start, start + _SUMMED) for start in range(0, parts.shape[2], _SUMMED)]
-
-    def work(number: int, worker: int) -> None:
-        part = columns[number]
-        np.sum(parts[:, :, part], axis=0, dtype=np.float64, out=total[:, part])
-
-    if parts.size < _WORTH_THREADS:
-        np.sum(parts, axis=0, dtype=np.float64, out=total)
-    else:
-        spread(work, len(columns))
-    return total
 
 
 def _power(model: Matrix, exponent: float, out: Matrix) -> None:

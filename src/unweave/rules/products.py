@@ -3,9 +3,9 @@
 A block of frames is some hundred rows of a thousand bins, and a factor has a handful of components: products that are
 long and thin. OpenBLAS has a kernel of its own for products of up to a million multiplications, which wastes no time on
 packing them, and is twice as fast on such shapes. So a block is handed to it in short pieces, all of them in one call:
-the pieces are a third axis, along which `numpy.matmul` goes by itself. The ε below every model comes with the product
-there: as one basis more, which always sounds. Where factors are wide the usual kernel is the better one, and gets the
-block as a whole. See docs/decisions/0011.
+the pieces are a third axis, along which `numpy.matmul` goes by itself. Where factors are wide the usual kernel is the
+better one, and gets the block as a whole. The ε below every model comes with the product: as one basis more, which
+always sounds. See docs/decisions/0011.
 """
 
 from __future__ import annotations
@@ -45,29 +45,26 @@ class Products:
     dtype : numpy.dtype
     longest : int
         Most frames of a block.
-    epsilon : float
-        What is below every model.
     """
 
-    def __init__(
-        self, n_bins: int, n_components: int, dtype: np.dtype[np.floating], longest: int, epsilon: float
-    ) -> None:
-        self.n_bins, self.epsilon = n_bins, epsilon
+    def __init__(self, n_bins: int, n_components: int, dtype: np.dtype[np.floating], longest: int) -> None:
+        self.n_bins, self.longest = n_bins, longest
         self.piece = piece_frames(n_bins, n_components)
         count = -(-longest // self.piece) + 1 if self.piece else 1
         self.shares = np.zeros((count, n_components, -(-n_bins // LINE) * LINE), dtype)[:, :, :n_bins]
-        self.sounding = np.ones((longest if self.piece else 0, n_components + 1), dtype)
+        self.sounding = np.ones((0, n_components + 1), dtype)
 
     def expand(self, activations: Matrix, floored: Matrix, rows: Matrix) -> None:
         """Put activations · bases + ε into the rows; of the bases and ε in one, see `floored`."""
         whole, piece = self._cut(len(rows))
+        if not len(self.sounding):
+            self.sounding = np.ones((self.longest, self.sounding.shape[1]), rows.dtype)
+        sounding = self.sounding[: len(rows)]
+        sounding[:, :-1] = activations
         if whole:
-            sounding = self.sounding[:whole]
-            sounding[:, :-1] = activations[:whole]
-            np.matmul(_pieces(sounding, piece), floored, out=_pieces(rows[:whole], piece))
+            np.matmul(_pieces(sounding[:whole], piece), floored, out=_pieces(rows[:whole], piece))
         if whole < len(rows):
-            np.matmul(activations[whole:], floored[:-1, : self.n_bins], out=rows[whole:, : self.n_bins])
-            rows[whole:] += self.epsilon
+            np.matmul(sounding[whole:], floored, out=rows[whole:])
 
     def compress(self, rows: Matrix, back: Matrix, out: Matrix) -> Matrix:
         """Put rows · back ``(frames, components)`` into ``out``; ``back`` is basesᵀ ``(bins, components)``."""
