@@ -45,8 +45,9 @@ ITERATIONS = 50
 
 TEXT = """Kullback-Leibler, both factors, V float32, the same start for all (but librosa, which takes none): {n}
 iterations with what comes before and after them, over {n}; medians of {repeats} runs in turn, in ms. 'plain updates'
-are the multiplicative ones that scikit-learn makes, and end at the same divergence: they are what targets are for. The
-default ones go further and have momentum, so that fewer of them are needed. torchnmf looks at the divergence every ten iterations, which cannot be turned off.
+are the multiplicative ones that scikit-learn makes, and end at the same divergence: targets are for them. The default
+ones go further and have momentum, so that fewer of them are needed. torchnmf looks at the divergence every ten
+iterations, which cannot be turned off.
 
 {times}
 
