@@ -288,7 +288,6 @@ class _Strange:
         (lambda V: nmfd(V, 2, 2, bases=-np.ones((12, 2, 2))), InvalidInput, "negative"),
         (lambda V: nmfd(V, 2, 2, activations=np.ones((2, 5))), Incompatible, "hop_length"),
         (lambda V: run(nmfd_steps(V, 2, 2, Plan(rule=_Strange()))), InvalidInput, "rule='strange' knows no taps"),
-        (lambda V: run(nmfd_steps(V, 2, 2, Plan(weights=V))), InvalidInput, "bases with taps know no penalties"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_a_sentence(call, error, words):

@@ -11,6 +11,7 @@ import pytest
 
 import unweave as uw
 from unweave.longform import frame_blocks, learn_dictionary
+from unweave.rules import Penalties
 from unweave.stft import analysis_blocks
 from unweave.synthesis import drum_loop
 
@@ -48,6 +49,17 @@ def test_frames_of_a_stream_are_those_of_the_whole(rng, stft, n_samples) -> None
         blocks = list(frame_blocks(cut(sound.samples, size) or [sound.samples], stft, 32))
         assert [block.start for block in blocks] == [block.start for block in whole]
         assert all(np.array_equal(one.values, other.values) for one, other in zip(blocks, whole, strict=True))
+
+
+def test_penalties_are_for_long_recordings_too(loop) -> None:
+    def find(penalties):
+        return learn_dictionary(
+            lambda: [loop.samples], 2, sample_rate=loop.sample_rate, stft=SMALL, max_iter=5, penalties=penalties
+        )
+
+    assert not np.array_equal(find(Penalties(l1=0.2)).bases, find(None).bases)
+    with pytest.raises(uw.InvalidInput, match="penalties.continuity looks at neighbouring frames"):
+        find(Penalties(continuity=0.1))
 
 
 def test_the_bases_are_those_of_decompose(loop, tmp_path) -> None:

@@ -9,10 +9,19 @@ import unweave as uw
 from tests.problems import CASES
 from unweave.decomposition import magnitudes
 from unweave.divergence import beta_divergence
+from unweave.loop import make_factors, make_problem
 from unweave.online import OnlineNMF, learn
-from unweave.rules import Multiplicative
+from unweave.piecewise import PiecewisePenalties, require_piecewise
+from unweave.rules import Multiplicative, Penalties
 from unweave.threads import limit
 
+PENALTIES = [
+    Penalties(l1=0.2),
+    Penalties(l2=0.3),
+    Penalties(group=0.2),
+    Penalties(l1=0.1, l2=0.1, group=0.1),
+]
+NAMES = ["l1", "l2", "group", "all three"]
 SOME_BETAS = [-1.0, 0.0, 1.0, 1.5, 2.0]
 CUTS = [1, 509, 10**6]
 
@@ -168,6 +177,135 @@ def test_what_cannot_be_explained_is_refused_in_a_sentence(V) -> None:
         learn(V[0], 2)
     with pytest.raises(uw.InvalidInput, match="n_components=0"):
         learn(V, 0)
+
+
+# ---------------------------------------------------------------- penalties
+
+
+def objective(V, found, beta, penalties) -> float:
+    """Divergence and penalties of a factorisation, as `unweave.nmf` reckons them."""
+    learns = np.ones(found.n_components, np.bool_)
+    problem = make_problem(V, beta, learns, learns, penalties=penalties)
+    return problem.objective(make_factors(found.bases, found.activations, V.dtype))
+
+
+@pytest.mark.parametrize("penalties", PENALTIES, ids=NAMES)
+@pytest.mark.parametrize("beta", [0.0, 0.5, 1.0, 1.5, 2.0, 3.0])
+def test_with_penalties_the_objective_never_rises_and_is_that_of_the_result(V, quick, beta, penalties) -> None:
+    V = V[:, 320:].astype(np.float64)
+    found = [learn(V, 4, beta=beta, max_iter=n, tol=0, penalties=penalties) for n in (0, 1, 2, 5)]
+    ends = [objective(V, each, beta, penalties) for each in found]
+    assert (np.diff(ends) <= 1e-9 * ends[0]).all()
+    assert found[-1].divergences[-1] == pytest.approx(ends[-1], rel=1e-6)
+
+
+@pytest.mark.parametrize("beta", [0.0, 1.0, 2.0])
+def test_penalties_by_blocks_are_those_of_the_whole(V, beta) -> None:
+    V, penalties = V[:, 320:], Penalties(l1=0.1, l2=0.05)
+    learned, whole = (find(V, 4, beta=beta, penalties=penalties) for find in (learn, uw.nmf))
+    assert likeness(learned.bases, whole.bases) >= 0.999
+    ends = [objective(V, each, beta, penalties) for each in (learned, whole)]
+    assert ends[0] == pytest.approx(ends[1], rel=1e-3)
+
+
+@pytest.mark.parametrize("beta", [0.0, 1.0, 2.0])
+def test_activations_of_kept_bases_under_penalties_are_those_of_nmf(V, whole, beta) -> None:
+    V, penalties = V[:, 320:], Penalties(l1=0.2, l2=0.1)
+    options = {"beta": beta, "bases": whole.bases, "learn_bases": False, "penalties": penalties}
+    ends = [objective(V, find(V, 4, **options), beta, penalties) for find in (learn, uw.nmf)]
+    assert ends[0] == pytest.approx(ends[1], rel=1e-3)
+
+
+def test_a_group_of_frames_tells_the_bases_all_that_penalties_need() -> None:
+    rng = np.random.default_rng(0)
+    W, H = rng.random((3, 6)), rng.random((9, 3))
+    for penalties in (Penalties(l1=[0.1, 0, 2.0]), Penalties(l2=0.7), Penalties(group=0.7, groups=["a", "b", "a"])):
+        local = PiecewisePenalties(penalties, 3, 6, beta=1.0, level=0.5)
+        (pressed, squares), strength = local.amounts(W, H).T, local.pressures.l2
+
+        def bound(norms, pressed=pressed, squares=squares, strength=strength):
+            return pressed @ norms + 0.5 * (strength * squares) @ norms**2
+
+        norms = np.linalg.norm(W, axis=1)
+        below = local.cost(W, H) - bound(norms)
+        for factor in rng.uniform(0.2, 5, (20, 3)):
+            assert local.cost(W * factor[:, None], H) <= bound(norms * factor) + below + 1e-9
+
+
+@pytest.mark.parametrize("beta", [0.0, 1.0, 2.0])
+def test_l1_makes_the_activations_of_long_matrices_and_streams_sparse(rng, beta) -> None:
+    V, bases = rng.random((24, 400)) + 0.05, rng.random((24, 5))
+    share = []
+    for strength in (0.0, 1.0):
+        options = {"beta": beta, "bases": bases, "learn_bases": False, "penalties": Penalties(l1=strength)}
+        both = learn(V, 5, **options).activations, streamed(V, 5, **options).transform(V)
+        share.append([np.mean(0.01 * H.mean() > H) for H in both])
+    assert share[1][0] > share[0][0]
+    assert share[1][1] > share[0][1]
+
+
+@pytest.mark.parametrize("penalties", PENALTIES, ids=NAMES)
+def test_with_penalties_where_blocks_end_and_who_works_changes_no_bit(V, quick, penalties) -> None:
+    found, streams = [], []
+    for size, threads in ((1000, 1), (97, 3)):
+        with limit(threads):
+            found.append(learn(blocks_of(V, size), 4, max_iter=2, penalties=penalties))
+            streams.append(streamed(V, 4, size, start_frames=100, penalties=penalties).bases)
+    assert np.array_equal(found[0].bases, found[1].bases)
+    assert np.array_equal(found[0].activations, found[1].activations)
+    assert np.array_equal(streams[0], streams[1])
+
+
+@pytest.mark.parametrize("beta", [0.0, 1.0, 2.0])
+def test_kept_bases_and_zeros_are_kept_under_penalties(V, quick, beta, rng) -> None:
+    given = rng.random((24, 2)).astype(np.float32) * (rng.random((24, 2)) < 0.7) * 3
+    options = {"beta": beta, "bases": given, "learn_bases": [False, True], "penalties": PENALTIES[-1]}
+    stream = streamed(V, 4, start_frames=100, **options)
+    for found in (learn(V, 4, max_iter=3, **options).bases, stream.bases):
+        assert np.array_equal(found[:, 0], given[:, 0])
+        assert not found[:, 1][given[:, 1] == 0].any()
+        assert np.isfinite(found).all()
+
+
+@pytest.mark.parametrize("beta", SOME_BETAS)
+def test_every_problem_has_a_defined_result_under_penalties(quick, beta) -> None:
+    for case in CASES:
+        penalties = Penalties(l1=0.1, l2=0.1, group=0.1)
+        found = learn(blocks_of(case.V, 5), case.n_components, beta=beta, max_iter=2, penalties=penalties)
+        model = OnlineNMF(case.n_components, beta=beta, batch_frames=16, start_frames=8, penalties=penalties)
+        heard = np.hstack([model.partial_fit(block) for block in blocks_of(case.V, 19)()])
+        for array in (found.approximation(), found.divergences, heard, model.bases):
+            assert np.isfinite(array).all(), case.name
+    assert not learn(np.zeros((5, 7)), 3, penalties=penalties).activations.any()
+
+
+def test_a_strength_means_the_same_however_loud_a_stream_is(V, quick) -> None:
+    given = uw.nmf(V, 4, restarts=1).bases
+    loud, soft = (
+        streamed(level * V, 4, bases=given, learn_bases=False, penalties=Penalties(l1=0.3)).transform(level * V) / level
+        for level in (64, 1)
+    )
+    np.testing.assert_allclose(loud, soft, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("penalties", "error", "words"),
+    [
+        (Penalties(continuity=0.1), uw.InvalidInput, "penalties.continuity looks at neighbouring frames"),
+        (Penalties(bases_l1=0.1), uw.InvalidInput, "penalties.bases_l1 looks at whole activations"),
+        (Penalties(l1=[0.1, 0.2]), uw.Incompatible, "penalties.l1 has 2 strengths for 4 components"),
+        (0.1, uw.InvalidInput, "penalties=0.1 is no unweave.rules.Penalties"),
+    ],
+)
+def test_penalties_that_look_beyond_a_piece_are_refused(V, penalties, error, words) -> None:
+    for call in (learn, lambda _, count, **options: OnlineNMF(count, **options)):
+        with pytest.raises(error, match=words):
+            call(V, 4, penalties=penalties)
+
+
+def test_penalties_of_zero_are_none(V, quick) -> None:
+    assert require_piecewise(Penalties(), 3) is None
+    assert np.array_equal(learn(V, 4, max_iter=2, penalties=Penalties()).bases, learn(V, 4, max_iter=2).bases)
 
 
 # ---------------------------------------------------------------- OnlineNMF

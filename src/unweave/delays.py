@@ -14,6 +14,10 @@ frames from its own on: its block is taken with a halo of T - 1 frames, and what
 the diagonals, numerators and denominators apart, before they are divided. Averaging the quotients of single taps
 instead, as some toolboxes do, is not a descent.
 
+All ratios of a factor are found before any of it moves, so that steps may be over-relaxed and have momentum as a whole
+(`unweave.rules.drift`). Weights stand before every entry of V, in numerators and denominators; penalties see a basis
+with all its taps in one row, and the activations as they are (`unweave.rules.pressure`).
+
 What is summed over frames is summed by portion and then over portions in order: the same bits for any number of
 threads.
 """
@@ -26,9 +30,12 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from unweave.arrays import Mask, Matrix
+from unweave.arrays import Matrix
 from unweave.divergence import EUCLIDEAN, ITAKURA_SAITO, KULLBACK_LEIBLER, block_divergence, monotone_exponent
+from unweave.pacing import Pacing
 from unweave.rules import Problem
+from unweave.rules.drift import Drift, Pace
+from unweave.rules.pressure import Pressures
 from unweave.threads import n_threads, single_blas, spread
 
 __all__ = ["Delayed", "DelayedPass"]
@@ -88,6 +95,10 @@ class Delayed:
         shape = (self.activations.shape[0], self.n_taps * count)
         return as_strided(self.padded, shape, (count * size, size), writeable=False)
 
+    def by_component(self) -> Matrix:
+        """A copy of the bases ``(components, taps * bins)``: each with all its taps in one row."""
+        return _in_rows(self.bases)
+
     def to_user(self) -> tuple[Matrix, Matrix]:
         """Copies as a user sees them: ``(bins, components, taps)`` and ``(components, frames)``."""
         return np.ascontiguousarray(self.bases[::-1].transpose(2, 1, 0)), np.ascontiguousarray(self.activations.T)
@@ -108,49 +119,91 @@ class _Workspace:
 
 
 class DelayedPass:
-    """The factors, the problem and the workspaces of one run; `step` moves the factors in place by one iteration."""
+    """The factors, the problem and the workspaces of one run; `step` moves the factors in place by one iteration.
 
-    def __init__(self, problem: Problem, factors: Delayed) -> None:
+    Parameters
+    ----------
+    problem : Problem
+        Its penalties see a basis with all its taps as one; its anchor, if there is one, has a row for each row of
+        `Delayed.flat`.
+    factors : Delayed
+    momentum : bool
+        Whether steps go on as `unweave.rules.extrapolated` says; without it they are plain ones.
+    """
+
+    def __init__(self, problem: Problem, factors: Delayed, *, momentum: bool = False) -> None:
         self.problem, self.factors = problem, factors
-        self.before = Delayed(factors.bases.copy(), factors.padded.copy())
+        self.pacing = Pacing(problem.beta, momentum=momentum)
+        self.drifts = (_drift(factors.bases), _drift(factors.activations)) if momentum else None
         self.gamma, self.epsilon = monotone_exponent(problem.beta), problem.epsilon
-        self.vanished = _VANISHED * float(problem.frames.mean(dtype=np.float64) or 1.0)
-        self.portions = _portions(problem.frames.shape[0], factors.n_taps)
+        self.vanished, self.iteration = _VANISHED * problem.level, 0
+        (n_frames, n_bins), count = problem.frames.shape, problem.n_components
+        self.pressures: Pressures | None = None
+        if problem.penalties is not None and problem.penalties.any:
+            shape = (count, n_bins * factors.n_taps, n_frames)
+            self.pressures = Pressures(problem.penalties, shape, problem.beta, problem.level)
+        self.portions = _portions(n_frames, factors.n_taps)
         longest = max(block.stop - block.start for portion in self.portions for block in portion)
         width = factors.flat.shape[0]
         self.spaces = [_Workspace(longest + factors.n_taps - 1, problem, width) for _ in range(n_threads())]
         # For β = 1 the denominators are mere sums of the other factor.
-        self.sums_only = problem.beta == KULLBACK_LEIBLER
-        shape = (len(self.portions), *factors.flat.shape) if problem.learn_bases.any() else (0,)
-        self.numerators = np.zeros(shape)
-        self.denominators = np.zeros(0 if self.sums_only else shape)
+        self.sums_only = problem.beta == KULLBACK_LEIBLER and problem.weights is None
+        sums = (len(self.portions), *factors.flat.shape) if problem.learn_bases.any() else (0,)
+        self.numerators = np.zeros(sums)
+        self.denominators = np.zeros(0 if self.sums_only else sums)
+        self.ratio = np.empty_like(factors.activations)
 
-    def step(self, weight: float = 0.0) -> None:
-        """One iteration: all bases, then all activations, each extrapolated by ``weight`` first."""
+    def step(self) -> None:
+        """One iteration: all bases, then all activations."""
+        pace = self.pacing.following()
         with single_blas():
             if self.problem.learn_bases.any():
-                _leap(self.factors.bases, self.before.bases, weight)
-                self._move_bases()
+                self._move_bases(pace)
             if self.problem.learn_activations.any():
-                _leap(self.factors.padded, self.before.padded, weight)
-                self._move_activations()
+                self._move_activations(pace)
+        self.iteration += 1
+
+    def restart(self) -> None:
+        """What is lowered has risen: momentum begins anew."""
+        self.pacing.restart()
 
     def divergence(self) -> float:
         """D_β(V | Ŷ), summed block by block in a fixed order."""
         sums: NDArray[np.float64] = np.zeros(len(self.portions))
+        weights = self.problem.weights
 
         def work(portion: int, worker: int) -> None:
             for block in self.portions[portion]:
                 model = self._product(block, self.spaces[worker])
-                sums[portion] += block_divergence(self.problem.frames[block], model, self.problem.beta)
+                counts = None if weights is None else weights[block]
+                sums[portion] += block_divergence(self.problem.frames[block], model, self.problem.beta, counts)
 
         with single_blas():
             spread(work, len(self.portions))
         return float(sums.sum())
 
+    def objective(self) -> float:
+        """The divergence and all penalties: what a run lowers."""
+        factors = self.factors
+        cost = self.pressures.cost(factors.by_component(), factors.activations) if self.pressures else 0.0
+        return self.divergence() + cost
+
     # -- bases
 
-    def _move_bases(self) -> None:
+    def _move_bases(self, pace: Pace) -> None:
+        bases, learn = self.factors.bases, self.problem.learn_bases
+        if self.drifts:
+            self.drifts[0].go_ahead(bases, pace)
+        ratio = self._bases_ratio()
+        ratio[:, ~learn] = 1
+        if self.drifts:
+            self.drifts[0].go_on(ratio, pace)
+        bases *= ratio
+        self._hold()
+        bases[(bases < self.vanished) & learn[:, None]] = 0
+
+    def _bases_ratio(self) -> Matrix:
+        """The ratios of a plain step, as the bases lie."""
         self.numerators[...] = 0
         self.denominators[...] = 0
         spread(self._bases_portion, len(self.portions))
@@ -160,8 +213,15 @@ class DelayedPass:
             denominator = self.factors.stack.sum(axis=0, dtype=np.float64).reshape(*bases.shape[:2], 1)
         else:
             denominator = self.denominators.sum(axis=0).reshape(bases.shape)
-        learn = self.problem.learn_bases[:, None]
-        _move(bases, numerator, denominator, self.gamma, (learn, self.vanished))
+        ratio = np.empty_like(bases)
+        if self.pressures is None:
+            _divide(numerator, denominator, self.gamma, ratio)
+            return ratio
+        rows, falls, rises = (_in_rows(each) for each in (bases, numerator, np.broadcast_to(denominator, bases.shape)))
+        pressure = self.pressures.on_bases(rows, self.factors.activations)
+        pressure.step(falls, rises, rows.astype(np.float64), self.problem.beta)
+        ratio[...] = falls.reshape(len(rows), self.factors.n_taps, -1).transpose(1, 0, 2)
+        return ratio
 
     def _bases_portion(self, portion: int, worker: int) -> None:
         space = self.spaces[worker]
@@ -172,31 +232,53 @@ class DelayedPass:
             if not self.sums_only:
                 self.denominators[portion] += np.matmul(stack.T, power, out=space.share)
 
+    def _hold(self) -> None:
+        """Pull bases that are let go slowly back to what was given."""
+        anchor, flat = self.problem.anchor, self.factors.flat
+        if anchor is None or self.iteration >= anchor.end:
+            return
+        free = self.factors.bases.copy()
+        anchor.hold(flat, self.iteration)
+        if self.drifts:
+            self.drifts[0].add(free, self.factors.bases)
+
     # -- activations
 
-    def _move_activations(self) -> None:
-        # Neighbouring blocks read the frames around each other's borders: the new ones are written elsewhere.
-        moved = self.factors.activations.copy()
+    def _move_activations(self, pace: Pace) -> None:
+        H, learn = self.factors.activations, self.problem.learn_activations
+        if self.drifts:
+            self.drifts[1].go_ahead(H, pace)
         sums = self._sums_of_taps() if self.sums_only else None
+        pressure = self.pressures.on_activations(self.factors.by_component(), H) if self.pressures else None
 
         def work(portion: int, worker: int) -> None:
+            # Blocks read the frames around each other's borders: nothing moves before all ratios are known.
             for block in self.portions[portion]:
-                self._activations_block(block, moved[block], sums, self.spaces[worker])
+                numerator, denominator = self._activation_sums(block, sums, self.spaces[worker])
+                if pressure is None:
+                    _divide(numerator, denominator, self.gamma, self.ratio[block])
+                else:
+                    pressure.at(block).step(numerator, denominator, H[block], self.problem.beta)
+                    self.ratio[block] = numerator
 
         spread(work, len(self.portions))
-        self.factors.activations[...] = moved
+        self.ratio[:, ~learn] = 1
+        if self.drifts:
+            self.drifts[1].go_on(self.ratio, pace)
+        H *= self.ratio
+        H[(self.vanished > H) & learn] = 0
 
-    def _activations_block(self, block: slice, out: Matrix, sums: Matrix | None, space: _Workspace) -> None:
-        """Move the activations of a block, read from the factors and written to ``out``."""
+    def _activation_sums(self, block: slice, sums: Matrix | None, space: _Workspace) -> tuple[Matrix, Matrix]:
+        """Numerators and denominators of the activations of a block."""
         n_frames, size = self.problem.frames.shape[0], block.stop - block.start
         halo = slice(block.start, min(block.stop + self.factors.n_taps - 1, n_frames))
         target, power = self._shares(halo, space)
         numerator = self._diagonals(target, space, space.numerator[:size])
-        if sums is not None:
-            denominator = sums[block]
-        else:
-            denominator = self._diagonals(power, space, space.denominator[:size])
-        _move(out, numerator, denominator, self.gamma, (self.problem.learn_activations, self.vanished))
+        denominator = space.denominator[:size]
+        if sums is None:
+            return numerator, self._diagonals(power, space, denominator)
+        denominator[...] = sums[block]
+        return numerator, denominator
 
     def _diagonals(self, frames: Matrix, space: _Workspace, out: Matrix) -> Matrix:
         """Σ_τ W_τᵀ frames[n+τ] for the first frames, as many as ``out`` has."""
@@ -228,9 +310,21 @@ class DelayedPass:
         return model
 
     def _shares(self, frames: slice, space: _Workspace) -> tuple[Matrix, Matrix]:
-        """V ⊙ Ŷ^(β-2) and Ŷ^(β-1) over some frames; the latter is not filled where nobody needs it."""
-        V, beta = self.problem.frames[frames], self.problem.beta
-        model, power = self._product(frames, space), space.power[: frames.stop - frames.start]
+        """V ⊙ Ŷ^(β-2) and Ŷ^(β-1) over some frames, with their weights; the latter only where somebody needs it."""
+        V, weights = self.problem.frames[frames], self.problem.weights
+        target, power = self._unweighted(V, self._product(frames, space), space.power[: len(V)])
+        if weights is None:
+            return target, power
+        counts = weights[frames]
+        target = np.multiply(target, counts, out=space.target[: len(V)])
+        if self.problem.beta == KULLBACK_LEIBLER:
+            return target, counts
+        power *= counts
+        return target, power
+
+    def _unweighted(self, V: Matrix, model: Matrix, power: Matrix) -> tuple[Matrix, Matrix]:
+        """The same without weights; ``model`` is lost."""
+        beta = self.problem.beta
         if beta == KULLBACK_LEIBLER:
             np.divide(V, model, out=model)
         elif beta == EUCLIDEAN:
@@ -259,28 +353,22 @@ def _portions(n_frames: int, n_taps: int) -> list[list[slice]]:
     return [blocks[start : start + length] for start in range(0, len(blocks), length)]
 
 
-def _leap(factor: Matrix, before: Matrix, weight: float) -> None:
-    """Go on, in place, by a share of what grew since ``before``, which then holds where the factor was."""
-    if weight == 0:
-        before[...] = factor
-        return
-    grown = np.subtract(factor, before)
-    np.maximum(grown, 0, out=grown)
-    grown *= weight
-    before[...] = factor
-    factor += grown
+def _drift(factor: Matrix) -> Drift:
+    """The drift of a factor that has not moved yet."""
+    return Drift(np.zeros_like(factor))
 
 
-def _move(factor: Matrix, numerator: Matrix, denominator: Matrix, gamma: float, rest: tuple[Mask, float]) -> None:
-    """Multiply in place by (numerator / denominator)^γ where a component learns.
+def _in_rows(bases: Matrix) -> Matrix:
+    """A copy of ``(taps, components, bins)`` as ``(components, taps * bins)``."""
+    return np.array(bases.transpose(1, 0, 2), order="C").reshape(bases.shape[1], -1)
 
-    Where the denominator is zero nothing is known of the entry, and it stays as it is.
+
+def _divide(numerator: Matrix, denominator: Matrix, gamma: float, out: Matrix) -> None:
+    """Put (numerator / denominator)^γ into ``out``.
+
+    Where the denominator is zero nothing is known of the entry: the ratio is 1, and it stays as it is.
     """
-    learn, vanished = rest
-    ratio = np.ones(factor.shape, factor.dtype)
-    known = np.logical_and(denominator > 0, learn)
-    np.divide(numerator, denominator, out=ratio, where=known, casting="same_kind")
+    out[...] = 1
+    np.divide(numerator, denominator, out=out, where=denominator > 0, casting="same_kind")
     if gamma != 1:
-        np.power(ratio, gamma, out=ratio)
-    factor *= ratio
-    factor[np.logical_and(factor < vanished, learn)] = 0
+        np.power(out, gamma, out=out)

@@ -4,7 +4,8 @@
 
 A visit moves the activations of a group under the bases as they are, takes its N and D anew (`unweave.majorizer`) in
 the place of the old ones, and puts the bases where F is least. Neither step can raise F, which lies above the
-divergence and touches it where nothing moves any more. With one group it is the joint step of Marmin, Goulart and
+divergence and touches it where nothing moves any more. Penalties, where there are any, are a part of F, and of what is
+called divergence below. With one group it is the joint step of Marmin, Goulart and
 Févotte; with 32 the bases move 32 times for each time that V is read.
 
 References: R. Neal, G. Hinton, A view of the EM algorithm that justifies incremental, sparse, and other variants, 1998,
@@ -40,15 +41,14 @@ _CHECK_EVERY = 5
 class Passes:
     """The factors, and what is known of every group of frames, from pass to pass."""
 
-    def __init__(self, frames: Frames, scale: Scale, beta: float, W: Matrix, learns: Mask) -> None:
-        self.frames, self.scale, self.W, self.learns = frames, scale, W, learns
-        self.kernel = Kernel(beta, scale.epsilon)
+    def __init__(self, frames: Frames, scale: Scale, kernel: Kernel, W: Matrix, learns: Mask) -> None:
+        self.frames, self.scale, self.kernel, self.W, self.learns = frames, scale, kernel, W, learns
         self.H = np.zeros((frames.n_frames, len(W)), W.dtype)
         self.size = int(np.clip(-(-frames.n_frames // GROUPS), min(64, frames.n_frames), PIECE))
         # Groups are whole pieces: their number is bounded, however many frames there are.
         n_pieces = -(-frames.n_frames // self.size)
         self.group_pieces = -(-n_pieces // GROUPS)
-        self.first_steps = round(_FIRST_STEPS / monotone_exponent(beta))
+        self.first_steps = round(_FIRST_STEPS / monotone_exponent(kernel.beta))
         self.known: list[Sums] = []
         self.history: list[tuple[int, float]] = []
 

@@ -34,6 +34,7 @@ from unweave.errors import Incompatible, InvalidInput, WriteError
 from unweave.factorization import component_order
 from unweave.framing import STFT
 from unweave.online import learn
+from unweave.rules import Penalties
 from unweave.stft import BLOCK_FRAMES, FrameBlock, analysis_block, block_spans
 from unweave.threads import ordered
 
@@ -127,6 +128,7 @@ def learn_dictionary(
     tol: float = 1e-6,
     rng: int | np.random.Generator | None = None,
     spool: bool = True,
+    penalties: Penalties | None = None,
 ) -> Dictionary:
     """Learn bases from a recording of any length, in bounded memory.
 
@@ -147,7 +149,7 @@ def learn_dictionary(
         1 (Kullback-Leibler) on magnitudes, 2 (Euclidean), 0 (Itakura-Saito, on powers), as in `unweave.decompose`.
     bases : Dictionary, optional
         A start for the first bases.
-    learn_bases, max_iter, tol, rng
+    learn_bases, max_iter, tol, rng, penalties
         As in `unweave.online.learn`.
     spool : bool
         Write the spectrogram to a temporary file once (True; four bytes for every bin of every frame: an hour of 22.05
@@ -192,7 +194,14 @@ def learn_dictionary(
 
     with spooled(spectrogram) if spool else _as_it_is(spectrogram) as again:
         found = learn(
-            again, n_components, beta=beta, bases=given, learn_bases=learn_bases, max_iter=max_iter, tol=tol, rng=rng
+            *(again, n_components),
+            beta=beta,
+            bases=given,
+            learn_bases=learn_bases,
+            max_iter=max_iter,
+            tol=tol,
+            rng=rng,
+            penalties=penalties,
         )
     labels: tuple[str, ...] = ()
     if bases is not None:

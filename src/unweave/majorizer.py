@@ -10,6 +10,9 @@ The minimiser for many groups of frames is that of their summed N and D, each ta
 is one number a component, Σ h. For β = 2 the sums are Σ v hᵀ and Σ h hᵀ, which are exact wherever W̃ was, and W moves
 under them by multiplicative steps.
 
+Penalties add two more numbers a component (`unweave.piecewise`); the bases then move from where they are, by steps that
+never raise the sum of majorisers and penalties.
+
 Conventions: everything lies frame by frame, V ``(n, bins)``, H ``(n, components)``, W ``(components, bins)``; sums are
 float64; parts of a piece are computed over the threads and summed in the order of the frames.
 
@@ -21,6 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +38,7 @@ from unweave.divergence import (
     block_divergence,
     monotone_exponent,
 )
+from unweave.piecewise import PiecewisePenalties
 from unweave.threads import single_blas, spread
 
 __all__ = ["Kernel", "Scale", "Sums", "added", "flat"]
@@ -46,18 +51,37 @@ _BASES_STEPS = 4
 VANISHED = 1e-30
 """Below this share of the greatest an entry is set to zero: nobody could hear it, and subnormals are slow."""
 
-Sums = tuple[NDArray[np.float64], NDArray[np.float64]]
-"""N and D, ``(components, bins)``; D ``(components, 1)`` for β = 1, ``(components, components)`` for β = 2."""
+
+class Sums(NamedTuple):
+    """What is known of some frames, all of it in float64.
+
+    Parameters
+    ----------
+    numerator : ``(components, bins)``
+        N.
+    denominator : ``(components, bins)``
+        D; ``(components, 1)`` for β = 1, ``(components, components)`` for β = 2.
+    amounts : ``(components, 2)``
+        What penalties need, see `unweave.piecewise`; zeros where there are none.
+    """
+
+    numerator: NDArray[np.float64]
+    denominator: NDArray[np.float64]
+    amounts: NDArray[np.float64]
+
+    def faded(self, share: float) -> Sums:
+        """What is left of it where so much is forgotten."""
+        return Sums(*(share * each for each in self))
 
 
 def added(sums: Sequence[Sums]) -> Sums:
     """The sums of several groups of frames, in their order."""
-    (numerator, denominator), *others = sums
-    numerator, denominator = numerator.copy(), denominator.copy()
-    for more, below in others:
-        numerator += more
-        denominator += below
-    return numerator, denominator
+    first, *others = sums
+    total = Sums(*(each.copy() for each in first))
+    for other in others:
+        for whole, part in zip(total, other, strict=True):
+            whole += part
+    return total
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,14 +90,15 @@ class Kernel:
 
     beta: float
     epsilon: float
+    penalties: PiecewisePenalties | None = None
 
     def visit(
         self, V: Matrix, H: Matrix, W: Matrix, steps: int, *, sums: bool = True, measure: bool = False
     ) -> tuple[Sums | None, float]:
-        """Move the activations in place; return what the bases need, and the divergence, where they are asked for."""
+        """Move the activations in place; return what the bases need, and the objective, where they are asked for."""
         parts = [slice(at, at + PART) for at in range(0, len(V), PART)]
-        shares: list[Sums] = [(np.zeros(0), np.zeros(0))] * len(parts)
-        divergences = np.zeros(len(parts))
+        shares: list[Sums] = [Sums(np.zeros(0), np.zeros(0), np.zeros(0))] * len(parts)
+        objectives = np.zeros(len(parts))
 
         def work(part: int, _worker: int) -> None:
             v, h = V[parts[part]], H[parts[part]]
@@ -81,29 +106,42 @@ class Kernel:
             if sums:
                 shares[part] = self._share(v, h, W)
             if measure:
-                sounding = h.any(axis=1)
-                v, h = (v, h) if sounding.all() else (v[sounding], h[sounding])
-                divergences[part] = block_divergence(v, h @ W + h.dtype.type(self.epsilon), self.beta)
+                objectives[part] = self._objective(v, h, W)
 
         with single_blas():
             spread(work, len(parts))
         if not sums:
-            return None, float(divergences.sum())
+            return None, float(objectives.sum())
         # In the order of the frames, whichever thread was first.
-        return self._statistics(added(shares), W), float(divergences.sum())
+        return self._statistics(added(shares), W), float(objectives.sum())
+
+    def _objective(self, V: Matrix, H: Matrix, W: Matrix) -> float:
+        """Divergence and penalties of a few frames; silent ones do not count."""
+        sounding = V.any(axis=1)
+        V, H = (V, H) if sounding.all() else (V[sounding], H[sounding])
+        cost = self.penalties.cost(W, H) if self.penalties else 0.0
+        return block_divergence(V, H @ W + H.dtype.type(self.epsilon), self.beta) + cost
 
     def _move(self, V: Matrix, H: Matrix, W: Matrix, steps: int) -> None:
         """Multiplicative steps of the activations."""
         gamma, vanished = monotone_exponent(self.beta), VANISHED * float(H.max(initial=0))
         if self.beta == EUCLIDEAN:
             cross, gram = V @ W.T, W @ W.T
+        numerator: Matrix
+        denominator: Matrix
         for _ in range(steps):
             if self.beta == EUCLIDEAN:
-                ratio = _quotient(cross, H @ gram)
+                numerator, denominator = cross, H @ gram
             else:
                 target, power = self._model(V, H, W)
-                ratio = _quotient(target @ W.T, W.sum(axis=1) if power is None else power @ W.T)
-            H *= ratio if gamma == 1 else ratio**gamma
+                numerator, denominator = target @ W.T, W.sum(axis=1) if power is None else power @ W.T
+            if self.penalties:
+                ratio = numerator.copy()
+                self.penalties.step(ratio, np.broadcast_to(denominator, H.shape).copy(), W, H)
+                H *= ratio
+            else:
+                plain = _quotient(numerator, denominator)
+                H *= plain if gamma == 1 else plain**gamma
             H[vanished > H] = 0
 
     def _model(self, V: Matrix, H: Matrix, W: Matrix) -> tuple[Matrix, Matrix | None]:
@@ -118,27 +156,30 @@ class Kernel:
         return model, power
 
     def _share(self, V: Matrix, H: Matrix, W: Matrix) -> Sums:
-        """Σ h pᵀ and Σ h qᵀ of a few frames."""
+        """Σ h pᵀ and Σ h qᵀ of a few frames, and what penalties need."""
+        amounts = self.penalties.amounts(W, H) if self.penalties else np.zeros((len(W), 2))
         if self.beta == EUCLIDEAN:
-            return (H.T @ V).astype(np.float64), (H.T @ H).astype(np.float64)
+            return Sums((H.T @ V).astype(np.float64), (H.T @ H).astype(np.float64), amounts)
         target, power = self._model(V, H, W)
         denominator = H.sum(axis=0, dtype=np.float64)[:, None] if power is None else H.T @ power
-        return (H.T @ target).astype(np.float64), denominator.astype(np.float64)
+        return Sums((H.T @ target).astype(np.float64), denominator.astype(np.float64), amounts)
 
     def _statistics(self, sums: Sums, W: Matrix) -> Sums:
         """N and D at the bases W̃ = W."""
-        numerator, denominator = sums
+        numerator, denominator, amounts = sums
         if self.beta != EUCLIDEAN and self.beta <= 2:
             numerator = numerator * _power(W, 2 - self.beta)
         if self.beta not in (KULLBACK_LEIBLER, EUCLIDEAN) and self.beta > 1:
             denominator = denominator * _power(W, 1 - self.beta)
-        return numerator, denominator
+        return Sums(numerator, denominator, amounts)
 
     def solve(self, sums: Sums, W: Matrix, learns: Mask) -> Matrix:
         """The bases that minimise the summed majorisers; where nothing is known, and where kept, as they are."""
-        numerator, denominator = sums
+        numerator, denominator, amounts = sums
         found = W.astype(np.float64)
-        if self.beta == EUCLIDEAN:
+        if self.penalties and amounts.any():
+            self._press(found, sums, learns)
+        elif self.beta == EUCLIDEAN:
             for _ in range(_BASES_STEPS):
                 found *= np.where(learns[:, None], _quotient(numerator, denominator @ found), 1)
         else:
@@ -148,12 +189,38 @@ class Kernel:
         found[found < VANISHED * float(found.max(initial=0))] = 0
         return np.where(learns[:, None], found.astype(W.dtype), W)
 
+    def _press(self, W: NDArray[np.float64], sums: Sums, learns: Mask) -> None:
+        """Steps of the bases, in place, under the majorisers and penalties."""
+        if self.penalties is None:
+            return
+        for _ in range(_BASES_STEPS):
+            ratio, denominator = self._slopes(sums, W)
+            self.penalties.on_bases(W, sums.amounts).step(ratio, denominator, W, self.beta)
+            W *= np.where(learns[:, None], ratio, 1)
+
+    def _slopes(self, sums: Sums, W: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Numerator and denominator of a multiplicative step from ``W``: the two parts of the majorisers' slope."""
+        numerator, denominator = sums.numerator.copy(), sums.denominator
+        if self.beta == EUCLIDEAN:
+            return numerator, denominator @ W
+        if self.beta <= 2:
+            numerator *= _power(W, self.beta - 2)
+        denominator = np.broadcast_to(denominator, W.shape).copy()
+        if self.beta > 1:
+            denominator *= _power(W, self.beta - 1)
+        return numerator, denominator
+
     def rescaled(self, sums: Sums, scale: NDArray[np.float64]) -> Sums:
         """N and D for bases divided, and activations multiplied, by ``scale`` ``(components, 1)``."""
-        numerator, denominator = sums
+        numerator, denominator, amounts = sums
+        amounts = amounts * scale ** np.array([1, 2])
         if self.beta == EUCLIDEAN:
-            return numerator * scale, denominator * scale * scale.T
-        return numerator * scale ** min(self.beta - 1, 1.0), denominator * scale ** max(self.beta, 1.0)
+            return Sums(numerator * scale, denominator * scale * scale.T, amounts)
+        numerator, denominator = (
+            numerator * scale ** min(self.beta - 1, 1.0),
+            denominator * scale ** max(self.beta, 1.0),
+        )
+        return Sums(numerator, denominator, amounts)
 
 
 def _quotient(numerator: Matrix, denominator: Matrix) -> Matrix:
@@ -181,6 +248,7 @@ class Scale:
     unit: float
     epsilon: float
     floor: float
+    level: float = 1.0  # the mean of V
 
     @classmethod
     def of(cls, mean: float, highest: float, beta: float) -> Scale:
@@ -188,7 +256,8 @@ class Scale:
         # A power of two where the scale of V would overflow or vanish; it changes no digit. As in `unweave.nmf`.
         unit = 1.0 if 2.0**-20 < mean < 2.0**20 else 2.0 ** round(np.log2(mean))
         epsilon = EPSILON ** min(1.0, 2.0 / (2.0 - beta)) if beta < 0 else EPSILON
-        return cls(unit, epsilon * mean / unit, ZERO_FLOOR * highest / unit if beta <= 0 else 0.0)
+        level = mean / unit
+        return cls(unit, epsilon * level, ZERO_FLOOR * highest / unit if beta <= 0 else 0.0, level or 1.0)
 
     def apply(self, V: Matrix) -> Matrix:
         """V in this unit, silent frames as they are."""

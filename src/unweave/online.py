@@ -40,7 +40,9 @@ from unweave.initialize import learn_mask
 from unweave.majorizer import Kernel, Scale, Sums, added, flat
 from unweave.nmf import nmf
 from unweave.pieces import Blocks, Frames
+from unweave.piecewise import PiecewisePenalties, require_piecewise
 from unweave.plan import MAX_COMPONENTS, Plan, require_count
+from unweave.rules import Penalties
 
 __all__ = ["GROUPS", "SAMPLE_FRAMES", "OnlineNMF", "learn"]
 
@@ -51,6 +53,8 @@ _START_ITER = 100
 """Most iterations of that search: `learn` goes on from there."""
 _STREAM_STEPS = 50
 """Steps of the activations of a frame that is met once; more where steps are damped."""
+
+_ROUNDING = 1e-6
 
 
 def learn(
@@ -63,6 +67,7 @@ def learn(
     max_iter: int = 60,
     tol: float = 1e-6,
     rng: int | np.random.Generator | None = None,
+    penalties: Penalties | None = None,
 ) -> Factorization:
     """Factorise a matrix that need not fit into memory, reading it once an iteration.
 
@@ -86,6 +91,9 @@ def learn(
         Stop when an iteration lowers the divergence by less than this share of it. 0 runs all iterations.
     rng : int or numpy.random.Generator, optional
         Seed, or source of one, of the sample of frames on which `unweave.nmf` searches for the start. Default: 0.
+    penalties : Penalties, optional
+        Sparse activations (l1), even levels (l2), few groups at a time: see `unweave.rules.Penalties`. Strengths and
+        groups of single components are for bases that are given: others have no order yet.
 
     Returns
     -------
@@ -96,7 +104,8 @@ def learn(
     Raises
     ------
     InvalidInput, Incompatible
-        Negative entries, NaN, numbers out of range, blocks of different bins, or blocks that come once only.
+        Negative entries, NaN, numbers out of range, blocks of different bins, or blocks that come once only; penalties
+        that look beyond single frames: continuity, and an L1 of bases.
 
     References
     ----------
@@ -109,8 +118,9 @@ def learn(
     >>> bool(np.abs(found.approximation() - V).max() < 1e-3)
     True
     """
-    plan = Plan(beta, learn_bases=learn_bases, max_iter=max_iter, tol=tol, rng=rng)
+    plan = Plan(beta, learn_bases=learn_bases, max_iter=max_iter, tol=tol, rng=rng, penalties=penalties)
     require_count("n_components", n_components, 1, MAX_COMPONENTS)
+    penalties = require_piecewise(penalties, n_components)
     n_given = 0 if bases is None else nonnegative_matrix("bases", bases).shape[1]
     learns = learn_mask("bases", learn_bases, n_given, n_components)
     seed, frames = plan.seed(), Frames(blocks)
@@ -124,18 +134,27 @@ def learn(
         learn_bases=learn_bases,
         max_iter=_START_ITER if learns.any() else 0,
         rng=seed,
+        penalties=penalties,
     )
     if not len(sample):
         silence = np.zeros((n_components, frames.n_frames), frames.dtype)
         return replace(start, activations=silence, stop=Stop.SILENT)
     scale = Scale.of(mean, highest, plan.beta)
-    passes = Passes(frames, scale, plan.beta, np.ascontiguousarray(start.bases.T), learns)
+    kernel = _kernel(plan.beta, scale, penalties, (n_components, frames.n_bins))
+    passes = Passes(frames, scale, kernel, np.ascontiguousarray(start.bases.T), learns)
     stop = passes.settle(max_iter, tol)
     iterations, divergences = (np.array(column) for column in zip(*passes.history, strict=True))
     passes.H *= passes.H.dtype.type(scale.unit)
     divergences = divergences * scale.unit**plan.beta
     found = Factorization(passes.W.T, passes.H.T, divergences, stop, plan.beta, seed, iterations)
     return found if bases is not None else found.normalize().sort()
+
+
+def _kernel(beta: float, scale: Scale, penalties: Penalties | None, shape: tuple[int, int]) -> Kernel:
+    """The arithmetic for so many components and bins, with penalties in the unit of the scale."""
+    if penalties is None:
+        return Kernel(beta, scale.epsilon)
+    return Kernel(beta, scale.epsilon, PiecewisePenalties(penalties, *shape, beta=beta, level=scale.level))
 
 
 class OnlineNMF:
@@ -163,6 +182,9 @@ class OnlineNMF:
         Frames on which the start is found. More: a better one, later.
     rng : int or numpy.random.Generator, optional
         Seed of the start. Default: 0.
+    penalties : Penalties, optional
+        Sparse activations (l1), even levels (l2), few groups at a time: see `unweave.rules.Penalties`. Their unit
+        follows the level of the stream, which is forgotten as everything else.
 
     References
     ----------
@@ -189,8 +211,9 @@ class OnlineNMF:
         batch_frames: int = 64,
         start_frames: int = 512,
         rng: int | np.random.Generator | None = None,
+        penalties: Penalties | None = None,
     ) -> None:
-        plan = Plan(beta, learn_bases=learn_bases, rng=rng)
+        plan = Plan(beta, learn_bases=learn_bases, rng=rng, penalties=penalties)
         require_count("n_components", n_components, 1, MAX_COMPONENTS)
         require_count("batch_frames", batch_frames, 1, 2**20)
         require_count("start_frames", start_frames, 1, 2**20)
@@ -202,6 +225,7 @@ class OnlineNMF:
             raise Incompatible(f"{n_given} bases are given, but there are only n_components={n_components}.")
         self.n_components, self.beta, self.seed = n_components, plan.beta, plan.seed()
         self.forgetting, self.batch_frames, self.start_frames = float(forgetting), batch_frames, start_frames
+        self._penalties = require_piecewise(penalties, n_components)
         self._given, self._complete = given, n_given == n_components
         self._learn_bases, self._learns = learn_bases, learn_mask("bases", learn_bases, n_given, n_components)
         self.reset()
@@ -214,6 +238,7 @@ class OnlineNMF:
         self._kernel = Kernel(self.beta, 0.0)
         self._scale = Scale(1.0, 0.0, 0.0)
         self._sums: Sums | None = None
+        self._heard = np.zeros(2)  # the sum of what was learned from, and of how many entries, both fading
         self._learning = self._complete  # whether the start is behind us
         self._waiting: list[Matrix] = []  # frames that the bases have not learned from yet
         self._n_waiting = 0
@@ -302,7 +327,7 @@ class OnlineNMF:
     def _measure(self, V: Matrix) -> None:
         """Find unit, ε and floor in some frames."""
         self._scale = Scale.of(float(V.mean(dtype=np.float64)), float(V.max()), self.beta)
-        self._kernel = Kernel(self.beta, self._scale.epsilon)
+        self._kernel = _kernel(self.beta, self._scale, self._penalties, (self.n_components, V.shape[1]))
 
     def _begin(self) -> None:
         """Find the bases in the frames that were heard so far."""
@@ -316,6 +341,7 @@ class OnlineNMF:
             learn_bases=self._learn_bases,
             max_iter=_START_ITER,
             rng=self.seed,
+            penalties=self._penalties,
         )
         self._W = np.ascontiguousarray(found.bases.T)
         self._normalize(None)
@@ -330,22 +356,32 @@ class OnlineNMF:
 
     def _learn(self, V: Matrix, H: Matrix, W: Matrix) -> None:
         """Let the bases take a step that these frames, and what is left of earlier ones, call for."""
+        self._follow(V)
         share, _ = self._kernel.visit(self._scale.apply(V), H, W, 0)
         if share is None or not self._learns.any():
             return
         if self._sums is not None:
-            share = added([(self._sums[0] * self.forgetting, self._sums[1] * self.forgetting), share])
+            share = added([self._sums.faded(self.forgetting), share])
         self._W = self._kernel.solve(share, W, self._learns)
         self._normalize(share)
         if self.beta <= 0:  # the floor follows the loudest entry ever heard
             floor = ZERO_FLOOR * float(V.max()) / self._scale.unit
             self._scale = replace(self._scale, floor=max(floor, self._scale.floor))
 
+    def _follow(self, V: Matrix) -> None:
+        """Let the unit of the penalties follow the level of what is learned from."""
+        self._heard = self.forgetting * self._heard + (V.sum(dtype=np.float64), V.size)
+        if self._penalties is not None:
+            level = float(self._heard[0] / self._heard[1]) / self._scale.unit
+            scale, shape = replace(self._scale, level=level), (self.n_components, V.shape[1])
+            self._kernel = _kernel(self.beta, scale, self._penalties, shape)
+
     def _normalize(self, sums: Sums | None) -> None:
         """Give learned bases length one, and make what is known speak of them."""
         if self._W is None:
             return
         length = np.linalg.norm(self._W.astype(np.float64), axis=1)[:, None]
-        length[(length == 0) | ~self._learns[:, None]] = 1
+        # What is of length one but for rounding stays as it is, to the bit.
+        length[(length == 0) | (np.abs(length - 1) < _ROUNDING) | ~self._learns[:, None]] = 1
         self._W = (self._W / length).astype(self._W.dtype)
         self._sums = None if sums is None else self._kernel.rescaled(sums, length)

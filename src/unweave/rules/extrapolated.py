@@ -29,10 +29,11 @@ import math
 from functools import lru_cache
 from typing import final
 
-from unweave.rules.passes import STILL, MultiplicativePass, Pace
+from unweave.rules.drift import STILL, Pace
+from unweave.rules.passes import MultiplicativePass
 from unweave.rules.problem import Factors, Motion, Problem
 
-__all__ = ["PLAIN", "Extrapolated"]
+__all__ = ["PLAIN", "PLAIN_LOW", "SETTLING", "Extrapolated", "pace_at"]
 
 PLAIN = 10
 """Iterations before momentum begins. The first ones decide in which basin a run ends: momentum would now and then carry
@@ -79,7 +80,7 @@ class _Motion:
         self.age = -plain  # iterations since momentum began to build up
 
     def step(self) -> None:
-        self.steps.step(_pace_at(self.age), _pace_at(self.age + 1))
+        self.steps.step(pace_at(self.age), pace_at(self.age + 1))
         self.age += 1
 
     def restart(self) -> None:
@@ -87,7 +88,7 @@ class _Motion:
         self.steps.forget()
 
 
-def _pace_at(age: int) -> Pace:
+def pace_at(age: int) -> Pace:
     """How an iteration goes so many iterations after momentum began to build up."""
     if age < 0:
         return STILL

@@ -25,7 +25,7 @@ from unweave.rules.products import Products, floored
 from unweave.rules.sums import PortionSums
 from unweave.threads import n_threads, spread
 
-__all__ = ["STILL", "MultiplicativePass", "Pace"]
+__all__ = ["MultiplicativePass"]
 
 _VANISHED = 1e-30
 """Below this share of the mean of V a factor entry is set to zero: nobody could hear it, and subnormals are slow."""

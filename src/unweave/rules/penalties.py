@@ -50,6 +50,9 @@ _MOST = 1e6
 class Penalties:
     """Strengths of all penalties; 0 is none. The module has their formulas and units.
 
+    One number each, or one for each component: for components that are given, in their order. Of those that are not,
+    which come sorted in the end, it says how many are to be such, and the fit finds which.
+
     Parameters
     ----------
     l1 : float or sequence of float, 0 to 1e6
