@@ -14,7 +14,7 @@ import numpy as np
 
 from page import table
 from unweave.notes import Note
-from unweave.tempo import find_tempo
+from unweave.notes.tempo import find_tempo
 
 TAKES = 30
 

@@ -149,7 +149,7 @@ def _table(path: Path) -> list[list[str]]:
 
 def _with_velocities(notes: list[Note], midi: Path, apart: float = 0.05) -> list[Note]:
     """Each note with the velocity of the note of the same key in the MIDI file that is the nearest, if it is near."""
-    from unweave.midi import read_midi
+    from unweave.notes.midi import read_midi
 
     keys: dict[float, list[Note]] = {}
     for note in read_midi(midi):

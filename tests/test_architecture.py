@@ -22,13 +22,14 @@ ROOT = Path(__file__).resolve().parents[1]
 # are strangers, and so are the doors, but for cli. A new module gets its place here and in that page.
 FLOORS: tuple[tuple[int, str, str], ...] = (
     (0, "ground", "errors words shown files arrays npz safetensors threads"),
-    (1, "sound wing", "wav cues formats sound codec audio synthesis framing spectrogram stft polar scales"),
+    (1, "sound wing", "wav cues formats sound codec incoming audio synthesis framing spectrogram stft polar scales"),
     (
         1,
         "matrix wing",
         (
             "divergence factorization weights starts initialize rules plan loop search nmf"
-            " majorizer pieces singular incremental online tapped delays convolutive ladder rank"
+            " piecewise majorizer pieces singular incremental online tapped pacing delays tapsearch convolutive ladder"
+            " rank"
         ),
     ),
     (
@@ -45,7 +46,7 @@ FLOORS: tuple[tuple[int, str, str], ...] = (
         3,
         "music",
         (
-            "notes leadin notenames tempo midi noteformats sonification notepicking notestream drums pitched naming"
+            "notes drums pitched naming"
             " blind transcription guide examples grouping sorting songs rehearsal stems evaluation"
         ),
     ),
@@ -69,7 +70,7 @@ ADDRESS: dict[str, str | None] = {
     "sklearn": "estimator",
     "threadpoolctl": "threads",
     "click": "cli",
-    "mido": "midi",
+    "mido": "notes",
 }
 
 LONGEST_MODULE = 400

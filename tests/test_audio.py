@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import unweave.audio as audio_module
-from unweave.audio import FORMATS, Audio, AudioWriter, load, read_blocks, resample, save
+from unweave.audio import FORMATS, Audio, AudioWriter, load, open_stream, read_blocks, resample, save
 from unweave.errors import InvalidInput, ReadError, WriteError
 
 LOSSY = {"ogg": 0.06, "opus": 0.06, "mp3": 0.06}  # of a tone with a peak of 0.4, at any rate
@@ -186,6 +186,110 @@ def test_parts_that_are_not_there_are_refused(folder, options, sentence):
 def test_a_block_has_at_least_one_sample():
     with pytest.raises(InvalidInput, match="n_block=0, but a block has at least one sample"):
         next(read_blocks("a.wav", n_block=0))
+
+
+# -- streams
+
+
+class Dripping(io.RawIOBase):
+    """Bytes that come in pieces, and once only; what is asked for beyond ``n_there`` is an error."""
+
+    name = "pipe"
+
+    def __init__(self, content, step=None, n_there=None):
+        self.content, self.step, self.n_there, self.at = content, step, n_there, 0
+
+    def readable(self):
+        return True
+
+    def read(self, n=-1):
+        assert self.n_there is None or self.at < self.n_there, "nothing has come yet"
+        taken = self.content[self.at :] if n < 0 else self.content[self.at : self.at + n]
+        self.at += len(taken)
+        return taken
+
+    def read1(self, n=-1):
+        return self.read(n if self.step is None else min(n, self.step))
+
+
+def streamed(path, **options):
+    with open_stream(path, **options) as sound:
+        blocks = list(sound.blocks)
+    whole = np.concatenate([np.empty((sound.n_channels, 0), np.float32), *blocks], axis=1)
+    assert sound.n_samples in (None, whole.shape[1])
+    return sound, whole
+
+
+@pytest.mark.parametrize("name", sorted(FORMATS))
+def test_a_stream_is_what_is_loaded(folder, name):
+    path = folder / f"a.{name}"
+    save(path, noise(2, 30_000))
+    for options in ({}, {"start": 0.1, "duration": 0.3}, {"sample_rate": 44100}, {"start": 0.2, "sample_rate": 96000}):
+        whole = load(path, **options)
+        for source in (path, Dripping(path.read_bytes(), 1001)):
+            sound, samples = streamed(source, **options, n_block=777)
+            assert sound.sample_rate == whole.sample_rate
+            np.testing.assert_array_equal(samples, whole.samples)
+
+
+@pytest.mark.parametrize("subtype", ["FLOAT", "PCM_16", "PCM_24"])
+@pytest.mark.parametrize("n_channels", [1, 2, 8])
+def test_a_wav_in_a_pipe_is_read_as_it_comes(folder, subtype, n_channels):
+    sound = noise(n_channels, 4096)
+    save(folder / "a.wav", sound, subtype=subtype)
+    content = (folder / "a.wav").read_bytes()
+    pipe = Dripping(content, 333, len(content) // 2)
+    with open_stream(pipe) as stream:
+        assert (stream.n_channels, stream.n_samples) == (n_channels, 4096)
+        heard = next(stream.blocks)
+    assert 0 < heard.shape[1] * n_channels <= 333
+    np.testing.assert_array_equal(heard, load(folder / "a.wav").samples[:, : heard.shape[1]])
+
+
+@pytest.mark.parametrize("sizes", [(0, 0), (36, 0), (2**32 - 1, 2**32 - 1), (0x7FFFF024, 0x7FFFF000)])
+def test_a_wav_in_a_pipe_that_knows_no_length_goes_on_to_the_end(folder, sizes):
+    save(folder / "a.wav", noise(1, 1000), subtype="PCM_16")
+    content = bytearray((folder / "a.wav").read_bytes())
+    content[4:8], content[40:44] = (size.to_bytes(4, "little") for size in sizes)
+    sound, samples = streamed(Dripping(bytes(content) + b"?", 100))
+    assert sound.n_samples is None
+    np.testing.assert_array_equal(samples, load(folder / "a.wav").samples)
+    with (
+        open_stream(Dripping(bytes(content)), start=1) as stream,
+        pytest.raises(InvalidInput, match="start=1 s is beyond"),
+    ):
+        list(stream.blocks)
+
+
+def test_what_comes_behind_the_sound_of_a_pipe_is_no_sound(folder):
+    for n in (0, 100):
+        save(folder / "a.wav", noise(1, n), subtype="PCM_16")
+        content = bytearray((folder / "a.wav").read_bytes() + b"LIST\4\0\0\0abcd")
+        content[4:8] = (len(content) - 8).to_bytes(4, "little")
+        assert streamed(Dripping(bytes(content)))[1].shape == (1, n)
+
+
+def test_a_pipe_that_ends_early_is_named_when_it_does(folder):
+    save(folder / "a.wav", noise(1, 48000), subtype="PCM_16")
+    with open_stream(Dripping((folder / "a.wav").read_bytes()[:-48000], 4800)) as sound:
+        assert next(sound.blocks).shape == (1, 2400)
+        with pytest.raises(ReadError, match="pipe was cut short: it promises 1 s, but 0.5 s are there"):
+            list(sound.blocks)
+    for head in (b"", b"RIFF", b"RIFF\0\0\0\0WAVEfmt ", (folder / "a.wav").read_bytes()[:30], b"no sound at all"):
+        with pytest.raises(ReadError), open_stream(Dripping(head)):
+            pass
+
+
+def test_a_sample_of_a_pipe_that_is_not_finite_is_named_with_its_place(folder):
+    samples = np.zeros((1, 1000), np.float32)
+    save(folder / "a.wav", Audio(samples, 1000))
+    content = bytearray((folder / "a.wav").read_bytes())
+    content[-400:-396] = np.float32(np.nan).tobytes()
+    with (
+        open_stream(Dripping(bytes(content), 64), start=0.5) as sound,
+        pytest.raises(ReadError, match="pipe contains NaN, first at 0.9 s"),
+    ):
+        list(sound.blocks)
 
 
 # -- resampling

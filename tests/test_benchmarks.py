@@ -13,8 +13,8 @@ import pytest
 
 import unweave as uw
 from unweave.evaluation import score_pitches
-from unweave.midi import write_midi
 from unweave.notes import Note
+from unweave.notes.midi import write_midi
 from unweave.synthesis import drum_loop
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"

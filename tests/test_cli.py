@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import unweave
-from tests.commands import Run, done, listing
+from tests.commands import Run, done, listing, names, refused
 from unweave import cli
 from unweave.cli import output
 from unweave.cli.interrupts import Interrupted, held_signals, raised_signals
@@ -395,7 +395,7 @@ def test_constraints_are_heeded_and_told(here: Path, run: Run) -> None:
         ("--group 0.1 --groups a,b", "penalties.groups has 2 entries for 3 components."),
         ("--l1 -1", "penalties.l1=-1 is not from 0"),
         ("--adapt 10", "--adapt lets given bases go slowly: it needs --bases"),
-        ("--l1 0.1 --taps 4", "bases with taps know no penalties"),
+        ("--rule hals --beta euclidean --taps 4", "'hals' knows no taps: extrapolated and multiplicative do."),
         ("--l1 0.1 --rule joint", "rule joint knows no penalties"),
         ("--weights loop.wav", "loop.wav is neither"),
     ],
@@ -418,6 +418,12 @@ def test_bases_may_last_several_frames(here: Path, run: Run) -> None:
     again = ["--bases", "loop-unweave/bases.npz", "--keep-bases", "--out", "again"]
     done(run("decompose", "loop.wav", *again, *PLAIN))
     np.testing.assert_array_equal(unweave.Dictionary.load("again/bases.npz").bases, parts.bases)
+    sparse = ["--bases", "loop-unweave/bases.npz", "--adapt", "10", "--l1", "0.3", "--out", "sparse"]
+    done(run("decompose", "loop.wav", *sparse, *PLAIN))
+    levels = unweave.Decomposition.load("sparse/decomposition.npz").activations
+    assert np.mean(levels < 0.01 * levels.max()) > np.mean(parts.activations < 0.01 * parts.activations.max())
+    settings = manifest_of(here / "sparse")["settings"]
+    assert (settings["l1"], settings["adapt"], settings["rule"]) == (0.3, 10, "extrapolated")
     code, _, err = run("decompose", "loop.wav", "-k", "3", "--taps", "0", "--out", "none", *PLAIN)
     assert code
     assert "taps=0 is not a whole number from 1 to 1000" in err
@@ -439,6 +445,17 @@ def test_an_earlier_run_is_replaced_only_when_that_is_said(here: Path, run: Run)
     wanted = OWN_FILES | {"component-00.wav", "component-01.wav", "diary.txt"}
     assert set(listing(here / "loop-unweave")) == wanted
     assert not (here / "loop-unweave" / "parts").exists()
+
+
+@pytest.mark.parametrize("command", ["decompose", "demo", "filter", "group", "hpss", "sines", "stems", "transients"])
+@pytest.mark.parametrize("name", ["kick.wav", "a b.FLAC", "parts.npz", "notes.mid"])
+def test_a_folder_is_not_called_as_a_file_is_unless_that_is_said(command: str, name: str, here: Path, run: Run) -> None:
+    code, out, err = run(command, "-o", name)
+    assert (code, out) == (2, "")
+    assert f"'{name}' is named as a file is, but a folder is written" in err
+    (here / "old.wav").mkdir()
+    for meant in ("old.wav", f"{name}/", "take-1.2"):
+        assert "is named as a file" not in run(command, "--out", meant, "--no-such-option")[2]
 
 
 def test_an_empty_folder_is_filled(here: Path, run: Run) -> None:
@@ -798,6 +815,44 @@ def test_an_unknown_command_is_a_usage_error(run: Run) -> None:
     assert (code, out) == (2, "")
     assert said.startswith("unweave: No such command 'unmix'")
     assert said.count("\n") == 1
+
+
+def test_a_file_that_begins_as_an_option_does_is_known_as_a_file(here: Path, run: Run) -> None:
+    (here / "loop.wav").rename(here / "-loop.wav")
+    sentence = refused(run("decompose", "-loop.wav", "-k", "2"), 2)
+    assert "-loop.wav begins as an option does: say ./-loop.wav for the file." in sentence
+    assert run("info", "./-loop.wav")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (
+            "decompose loop.wav -k 2 -o -",
+            "'-' is standard output, but a folder is written: name it",
+        ),
+        ("transcribe loop.wav --as drums -o -", "'-' is standard output, but a folder is written"),
+        ("stft loop.wav -o -", "'-' is standard output, but a file is written"),
+        ("match loop.wav --bases kit.npz --wav -", "'-' is standard output, but a file is written"),
+        (
+            "match loop.wav --bases kit.npz --wav a.flac",
+            "--wav=a.flac would hold a wav all the same",
+        ),
+        ("info -", "- is standard input, which can be read once only: name a file"),
+        ("learn - -o kit.npz", "- is standard input, which can be read once only"),
+        ("hpss loop.wav --sample-rate 1e300", "--sample-rate=1e+300 is more than 4294967295 Hz"),
+        ("match loop.wav --bases kit.npz --sample-rate 1e300", "--sample-rate=1e+300 is more than 4294967295 Hz"),
+        ("batch . hpss -o out", "-o stands before the command, as in: unweave batch FOLDER -o DIR COMMAND"),
+        ("batch --memory nan -o out . hpss", "--memory=nan is not a number of gigabytes"),
+        ("batch --memory 1e300 -o out . hpss", "--memory=1e+300 is not a number of gigabytes"),
+        ("dictionary kit.npz --sample-rate 8000 -o b.npz", "--sample-rate is for .npy and .csv"),
+    ],
+)
+def test_what_a_new_user_tries_is_answered(words: str, sentence: str, here: Path, run: Run) -> None:
+    unweave.Dictionary(np.ones((5, 2)), (), unweave.STFT(8), 22050).save(here / "kit.npz")
+    before = names(here)
+    assert sentence in refused(run(*words.split()), 2)
+    assert names(here) == before
 
 
 def test_no_command_at_all_shows_the_help(run: Run) -> None:

@@ -193,12 +193,26 @@ def test_other_commands_work_too(here: Path, run: Run, words: tuple[str, ...]) -
     assert len(list((here / "out").rglob("manifest.json"))) == 4
 
 
+@pytest.mark.parametrize("words", [("hpss", "--n-fft", "256"), ("transcribe", "--as", "drums", "--no-picture")])
+def test_the_folder_of_a_result_may_be_called_as_files_are(here: Path, run: Run, words: tuple[str, ...]) -> None:
+    sound = (here / "in" / "set-0" / "sound-000.wav").read_bytes()
+    (here / "more").mkdir()
+    for name in ("take.mid.wav", "take.wav.wav", "take.aiff.wav"):
+        (here / "more" / name).write_bytes(sound)
+    assert run("batch", "more", "-o", "out", "--quiet", "--jobs", "1", *words) == (0, "", "")
+    assert {path.parent.name for path in (here / "out").glob("*/manifest.json")} == {
+        "take.mid",
+        "take.wav",
+        "take.aiff",
+    }
+
+
 def test_every_command_that_batch_can_do_makes_a_folder_of_one_recording() -> None:
     for name in command._COMMANDS:
         module = pytest.importorskip(f"unweave.cli.{name}", exc_type=ImportError)
         found = getattr(module, name)
         assert isinstance(found, HeadedCommand)
-        assert {parameter.metavar for parameter in found.params if parameter.name == "out"} == {"DIR"}
+        assert {parameter.metavar for parameter in found.params if parameter.name == "out"} <= {"DIR", "DIR|FILE"}
         assert [parameter.metavar for parameter in found.params if parameter.param_type_name == "argument"] == ["INPUT"]
 
 
@@ -247,6 +261,7 @@ def test_json_prints_the_manifest_and_quiet_only_errors(here: Path, run: Run) ->
         (("in", "-o", "out", "--jobs", "0", "hpss"), 2, "'--jobs': 0 is not in the range"),
         (("in", "-o", "out", "-k", "2", "decompose"), 2, "No such option"),
         (("nix", "-o", "out", "hpss"), 1, "nix is not a folder"),
+        (("in", "-o", "out.wav", "hpss"), 2, "'out.wav' is named as a file is, but a folder is written"),
         (("in", "-o", "in", "hpss"), 1, "in is the folder of the sounds itself"),
         (("empty", "-o", "out", "hpss"), 1, "empty is a folder without sound files"),
         (("in", "-o", "full", "hpss"), 1, "full is not empty (mine.txt is in the way)"),

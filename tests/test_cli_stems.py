@@ -13,8 +13,8 @@ import unweave
 from tests.commands import Run, names
 from unweave.decomposition import decompose
 from unweave.drums import Drums
-from unweave.midi import read_midi, write_midi
 from unweave.notes import Note
+from unweave.notes.midi import read_midi, write_midi
 from unweave.sorting import Sorter, train_sorter
 from unweave.stems import separate
 from unweave.synthesis import drum_loop

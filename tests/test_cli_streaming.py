@@ -3,6 +3,9 @@
 import csv
 import io
 import json
+import signal
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -171,6 +174,52 @@ def test_rows_are_printed_as_they_are_known(here: Path, run: Run, monkeypatch: p
             done(run("match", "loop.wav", "--bases", "kit.npz", form))
         assert len(told) >= uw.load("loop.wav").n_samples // 8192
         assert "".join(f"{lines}\n" for lines in told) == at_once
+
+
+@pytest.mark.parametrize("options", [(), ("--jsonl",), ("--onsets",), ("--onsets", "--jsonl")])
+def test_a_pipe_is_told_as_it_comes(here: Path, run: Run, options: tuple[str, ...]) -> None:
+    wanted = done(run("match", "loop.wav", "--bases", "kit.npz", *options))
+    content = bytearray((here / "loop.wav").read_bytes())
+    place = content.index(b"data") + 4
+    content[place : place + 4] = b"\xff\xff\xff\xff"  # a live sound has no length
+    words = [sys.executable, "-m", "unweave", "match", "-", "--bases", "kit.npz", *options]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(content[: len(content) * 3 // 4])
+        process.stdin.flush()
+        told = process.stdout.read(len(wanted) // 2)  # would never return, if the end of the sound were waited for
+        assert process.poll() is None
+        process.stdin.write(content[len(content) * 3 // 4 :])
+        process.stdin.close()
+        told += process.stdout.read()
+    assert (process.returncode, told.decode()) == (0, wanted)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
+def test_a_live_sound_is_ended_by_ctrl_c_without_a_word(here: Path) -> None:
+    content = (here / "loop.wav").read_bytes()
+    words = [sys.executable, "-m", "unweave", "match", "-", "--bases", "kit.npz"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(words, **pipes) as process:  # type: ignore[call-overload]
+        process.stdin.write(content[: len(content) // 2])
+        process.stdin.flush()
+        told = process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        rest, said = process.stdout.read(), process.stderr.read()
+    assert told == b"time,kick,snare,hi/hat\n"
+    assert (rest + b"\n")[-1:] == b"\n"
+    assert (process.returncode, said) == (130, b"")
+
+
+def test_what_was_told_stands_where_the_rest_is_damaged(here: Path, run: Run) -> None:
+    loop = (here / "loop.wav").read_bytes()
+    (here / "cut.wav").write_bytes(loop[: -len(loop) // 4])
+    code, out, err = run("match", "cut.wav", "--bases", "kit.npz")
+    wanted = done(run("match", "loop.wav", "--bases", "kit.npz"))
+    assert code == 1
+    assert wanted.startswith(out)
+    assert "cut.wav was cut short" in err
 
 
 def test_onsets_are_told_with_label_and_volume(here: Path, run: Run) -> None:

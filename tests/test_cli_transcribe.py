@@ -18,9 +18,9 @@ import unweave
 from tests.commands import Run, names
 from unweave import cli
 from unweave.cues import read_cues
-from unweave.midi import read_midi
-from unweave.noteformats import read_notes
 from unweave.notes import Note
+from unweave.notes.formats import read_notes
+from unweave.notes.midi import read_midi
 from unweave.synthesis import drum_loop
 
 COMMAND = "transcribe"
@@ -238,6 +238,66 @@ def test_a_folder_with_files_is_not_overwritten_unasked(here: Path, run: Run, he
     assert names(here / "loop-notes") == {"notes.csv", "manifest.json"}
 
 
+@pytest.mark.parametrize("name", ["tune.mid", "Tune.MIDI", "tune.csv", "a b.json", "tune.jams", "tune.txt", "tune.svl"])
+def test_a_name_that_ends_as_notes_do_is_just_that_file(here: Path, run: Run, hears: Any, name: str) -> None:
+    hears(TUNE)
+    code, out, err = run("loop.wav", "--as", "piano", "-o", name)
+    assert (code, err) == (0, "")
+    assert out.splitlines()[-1] == f"The notes are in {name}."
+    assert names(here) == {"loop.wav", name}
+    run("loop.wav", "--as", "piano", "--formats", "mid,csv,json,jams,txt,svl", "-o", "all")
+    twin = "notes.mid" if name == "Tune.MIDI" else f"notes{Path(name).suffix}"
+    assert (here / name).read_bytes() == (here / "all" / twin).read_bytes()
+
+
+def test_one_file_has_the_rules_of_all_outputs(here: Path, run: Run, hears: Any, loop_bytes: bytes) -> None:
+    hears(TUNE)
+    words = ("loop.wav", "--as", "piano", "-o")
+    (here / "a.mid").write_bytes(b"mine")
+    assert run(*words, "a.mid")[::2] == (
+        1,
+        "unweave: a.mid is there already: choose another --out, or say --overwrite.\n",
+    )
+    assert (here / "a.mid").read_bytes() == b"mine"
+    assert run(*words, "a.mid", "--overwrite", "--quiet") == (0, "", "")
+    assert len(read_midi(here / "a.mid")) == len(TUNE)
+    assert run(*words, "no/a.mid")[::2] == (1, "unweave: no/a.mid cannot be written: there is no folder no.\n")
+    (here / "loop.wav").rename(here / "loop.csv")
+    code, _, err = run("loop.csv", "--as", "piano", "-o", "loop.csv", "--overwrite")
+    assert (code, err) == (
+        1,
+        "unweave: loop.csv is read by this command and would be replaced: choose another --out.\n",
+    )
+
+
+def test_one_file_is_told_as_a_folder_is(here: Path, run: Run, hears: Any) -> None:
+    hears(TUNE)
+    code, out, err = run("loop.wav", "--as", "piano", "-o", "tune.mid", "--json")
+    assert (code, err) == (0, "")
+    told = json.loads(out)
+    assert [file["file"] for file in told["files"]] == ["tune.mid"]
+    assert told["files"][0]["size"] == (here / "tune.mid").stat().st_size
+    assert (told["settings"]["formats"], told["result"]["n_notes"]) == (["mid"], len(TUNE))
+
+
+def test_one_file_holds_the_quantised_notes_where_they_are_asked_for(here: Path, run: Run, hears: Any) -> None:
+    hears(tuple(Note(onset=note.onset + 0.004, offset=note.offset, label=note.label) for note in DRUMS))
+    assert run("loop.wav", "--as", "drums", "--quantise", "16", "--tempo", "104", "-o", "grid.csv")[0] == 0
+    steps = np.array([note.onset for note in read_notes(here / "grid.csv")]) / STEP
+    np.testing.assert_allclose(steps - steps[0], np.rint(steps - steps[0]), atol=0.01)
+    assert names(here) == {"loop.wav", "grid.csv"}
+
+
+def test_a_folder_may_have_the_name_of_a_file_where_that_is_said(here: Path, run: Run, hears: Any) -> None:
+    hears(TUNE)
+    assert run("loop.wav", "--as", "piano", "-o", "tune.mid/")[0] == 0
+    assert {"notes.mid", "notes.csv"} <= names(here / "tune.mid")
+    assert run("loop.wav", "--as", "piano", "-o", "tune.mid", "--overwrite")[0] == 0  # the folder is there
+    code, _, err = run("loop.wav", "--as", "piano", "-o", "tune.wav")
+    assert code == 2
+    assert "'tune.wav' is named as a file is, but a folder is written: leave out .wav, or put / behind it." in err
+
+
 def test_a_failure_leaves_nothing(here: Path, run: Run, hears: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     hears(DRUMS)
 
@@ -258,6 +318,11 @@ def test_a_failure_leaves_nothing(here: Path, run: Run, hears: Any, monkeypatch:
         (["--as", "flute"], "'flute' is not one of 'drums', 'piano', 'pitched'"),
         (["--as", "drums", "--seed", "1"], "--seed is for -k"),
         (["--as", "drums", "--formats", "mid,doc"], "'doc' is none of mid, csv, json, jams, txt, svl, cues"),
+        (
+            ["--as", "drums", "-o", "a.mid", "--formats", "csv"],
+            "--formats is for a folder, and --out a.mid is one file",
+        ),
+        (["--as", "drums", "-o", "a.mid", "--picture"], "--picture is for a folder, and --out a.mid is one file"),
         (["--as", "drums", "--tempo", "5"], "5.0 is not in the range 10.0<=x<=1000.0"),
         (["--as", "drums", "--tempo", "nan"], "beats per minute"),
         (["--as", "drums", "--quantise", "0"], "0 is not in the range 1<=x<=192"),

@@ -5,8 +5,10 @@ import pytest
 
 from unweave import Audio, InvalidInput, load
 from unweave.drums import transcribe_drums
-from unweave.drums.model import LONGEST, Strikes, StrokeModel, learned_shares, stem_bands
-from unweave.drums.stems import ALWAYS, Drums, drum_pieces, separate_drums
+from unweave.drums.model import LONGEST, Strikes, StrokeModel, _dying, learned_shares, stem_bands
+from unweave.drums.relistening import noted, struck
+from unweave.drums.stems import ALWAYS, CLASSES, Drums, _Separation, drum_pieces, found_strokes, separate_drums
+from unweave.drums.transcription import listen
 from unweave.evaluation import si_sdr
 from unweave.framing import STFT
 from unweave.notes import Note
@@ -238,7 +240,8 @@ def test_learned_shares_sum_to_one_and_know_low_from_high():
     assert shares[2, 0, 2] > 0.7
 
 
-def test_the_steps_never_raise_the_divergence():
+def test_the_steps_never_raise_the_divergence(monkeypatch):
+    monkeypatch.setattr("unweave.drums.model._dying", lambda sounds: sounds)  # noise does not die away
     rng = np.random.default_rng(3)
     V = rng.random((300, 30)).astype(np.float32)
     strikes = Strikes(np.array([5, 60, 62, 150, 290]), np.array([0, 1, 0, 2, 1]), np.ones(5, np.float32))
@@ -250,6 +253,86 @@ def test_the_steps_never_raise_the_divergence():
         inside = approximation > 10 * model.epsilon
         found.append(np.sum(V * np.log(V / approximation) - V + approximation, where=inside, dtype=np.float64))
     assert np.all(np.diff(found) <= 1e-4 * found[0])
+
+
+def test_tails_do_not_swell():
+    rng = np.random.default_rng(4)
+    sounds = rng.random((2, 80, 5)).astype(np.float32)
+    tails = _dying(sounds)
+    np.testing.assert_array_equal(tails[:, :24], sounds[:, :24])
+    for tap in range(24, 80):
+        usual = min(sounds[0, first : first + 8, 0].mean() for first in range(16, tap - 7))
+        assert tails[0, tap, 0] <= 1.5 * usual * (1 + 1e-5)
+    dying = np.exp(-np.arange(80) / 10)[None, :, None].astype(np.float32)
+    np.testing.assert_array_equal(_dying(dying), dying)
+
+
+# ---------------------------------------------------------------- listening twice
+
+
+def misheard(loop, change):
+    """What a second listening makes of a hearing whose odds were changed: (class, stroke) -> odds."""
+    hearing = listen(loop["mix"])
+    odds = hearing.odds.copy()
+    for (name, stroke), value in change(hearing).items():
+        odds[stroke, CLASSES.index(name)] = value
+    wrong = replace(hearing, odds=odds)
+    loudness = struck(wrong, 0.5)
+    notes = noted(wrong, loudness)
+    again = _Separation(loop["mix"], notes, ALWAYS, 2.0).heard_again(wrong, loudness)
+    return {(n.label, round(n.onset, 3)) for n in notes}, {(n.label, round(n.onset, 3)) for n in noted(wrong, again)}
+
+
+def strokes_of(hearing, name, alone=False):
+    rows = hearing.odds > 1
+    chosen = rows[:, CLASSES.index(name)] & (rows.sum(axis=1) == 1 if alone else True)
+    return np.flatnonzero(chosen)
+
+
+def test_a_snare_that_was_taken_for_a_hihat_is_a_snare_again():
+    loop = drum_loop(n_bars=4)
+    right = {(n.label, round(n.onset, 3)) for n in listen(loop["mix"]).notes()}
+
+    def change(hearing):
+        stroke = strokes_of(hearing, "snare")[2]
+        return {("snare", stroke): -1.0, ("hihat", stroke): 1.0}
+
+    wrong, again = misheard(loop, change)
+    assert right - wrong
+    assert right <= again
+
+
+def test_a_kick_that_nobody_played_is_dropped(loop):
+    def change(hearing):
+        return {("kick", strokes_of(hearing, "hihat", alone=True)[1]): 2.0}
+
+    wrong, again = misheard(loop, change)
+    assert len(wrong) == len(again) + 1
+    assert again < wrong
+    assert {name for name, _ in wrong - again} == {"kick"}
+
+
+def test_what_was_heard_rightly_is_left(loop):
+    first, again = misheard(loop, lambda hearing: {})
+    assert again == first
+
+
+def test_a_tom_that_nobody_is_sure_of_is_another_drum(loop):
+    hearing = listen(loop["mix"])
+    stroke = strokes_of(hearing, "kick", alone=False)[0]
+    odds = hearing.odds.copy()
+    odds[stroke, [CLASSES.index("kick"), CLASSES.index("tom")]] = -0.5, 0.5
+    unsure = replace(hearing, odds=odds)
+    assert not struck(unsure, 0.5)[:, CLASSES.index("tom")].any()
+    assert struck(unsure, 0.5)[stroke, CLASSES.index("kick")] > 0
+    assert struck(unsure, 0.5, ("tom",))[stroke, CLASSES.index("tom")] > 0
+
+
+def test_strokes_of_a_loop_are_found_at_its_beginning_once():
+    loop = drum_loop(n_bars=1)
+    onsets = [note.onset for note in found_strokes(loop["mix"], Drums(loop=True)) if note.label == "kick"]
+    assert onsets[0] < 0.02
+    assert onsets[-1] < loop["mix"].duration - 0.05
 
 
 def test_rendered_loops_are_taken_apart_as_well_as_the_page_says(shared):

@@ -80,7 +80,7 @@ def test_the_format_is_that_of_the_name_or_else_of_the_extension(path, name, sub
     ("path", "name", "subtype", "sentence"),
     [
         ("a.m4a", None, None, "a.m4a ends in .m4a, which names no sound format: end it in one of wav, flac, .*format="),
-        ("a", None, None, "a has no extension, which names no sound format"),
+        ("a", None, None, "a has no extension: end it in one of wav"),
         ("a.wav", "m4a", None, "format='m4a' is not one that can be written: choose one of wav, flac"),
         ("a.flac", None, "FLOAT", "subtype='FLOAT', but flac is written as PCM_16 or PCM_24"),
     ],

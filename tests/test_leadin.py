@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from unweave.audio import Audio
-from unweave.leadin import LEAD_IN, with_lead_in, without_lead_in
 from unweave.notes import Note
+from unweave.notes.leadin import LEAD_IN, with_lead_in, without_lead_in
 from unweave.synthesis import drum_loop
 from unweave.training import learn_examples
 from unweave.transcription import transcribe

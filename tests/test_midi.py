@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unweave.errors import InvalidInput, ReadError, WriteError
-from unweave.midi import DRUM_KEYS, DRUM_LABELS, drum_key, read_midi, write_midi
 from unweave.notes import Note, in_order
-from unweave.tempo import Tempo
+from unweave.notes.midi import DRUM_KEYS, DRUM_LABELS, drum_key, read_midi, write_midi
+from unweave.notes.tempo import Tempo
 
 LOOP = [
     Note(onset=0.0512, offset=0.15, label="kick", velocity=0.9),

@@ -1,5 +1,6 @@
 """NMFMorph: its two ends, its level, what lies between, and the same samples for blocks of any size."""
 
+import itertools
 import json
 import math
 
@@ -15,7 +16,7 @@ from unweave.dictionary import Dictionary
 from unweave.errors import Incompatible, InvalidInput
 from unweave.factorization import Factorization
 from unweave.framing import STFT
-from unweave.morph import NMFMorph, morph
+from unweave.morph import NMFMorph, morph, morph_steps
 from unweave.pairs import Way
 from unweave.parts import Decomposition
 from unweave.stft import stft
@@ -216,6 +217,23 @@ def test_other_transforms_stay_in_time(settings, look_ahead):
     for what in (found, found.audio):
         sound = morph(found, found, what, 0, stft=settings, look_ahead=look_ahead)
         assert convergence(sound, found.bases @ found.activations, settings) < -8
+
+
+def _kept(steps, found):
+    found.append((yield from steps))
+
+
+def test_the_share_that_is_done_grows_and_the_sound_is_the_same(notes, drums, monkeypatch):
+    sources = (notes, notes.audio)  # stored activations, and a live input
+    whole = [morph(notes, drums, playing, [0, 1]) for playing in sources]
+    monkeypatch.setattr("unweave.morph._BLOCK", 1000)
+    for playing, wanted in zip(sources, whole, strict=True):
+        found = []
+        shares = list(_kept(morph_steps(notes, drums, playing, [0, 1]), found))
+        np.testing.assert_array_equal(found[0].samples, wanted.samples)
+        assert shares[0] == 0
+        assert len(shares) == 8
+        assert all(before < after < 1 for before, after in itertools.pairwise(shares))
 
 
 def test_the_latency_is_half_a_window_and_for_an_input_a_whole_one(notes, drums):

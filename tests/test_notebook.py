@@ -21,7 +21,10 @@ from unweave.errors import InvalidInput
 from unweave.loop import Enough, finish, run
 from unweave.nmf import Plan, steps
 from unweave.notebook import watch
+from unweave.notes import Note, Notes, in_order
 from unweave.search import SAMPLE_FRAMES
+from unweave.seeds import seed
+from unweave.stems import Stem, Stems
 from unweave.synthesis import drum_loop
 
 SETTINGS = uw.STFT(n_fft=512)
@@ -55,6 +58,11 @@ def sounds(card: str) -> list[np.ndarray]:
 def values() -> dict[str, object]:
     parts = parts_of(noise())
     taps = parts_of(noise(), taps=3)
+    stems = Stems({name: Stem(name, part) for name, part in zip("ab", parts.components(), strict=True)})
+    drums = [
+        Note(onset=0.2 * k, offset=0.2 * k + 0.1, label="kick" if k % 2 else "<i>", velocity=0.5) for k in range(9)
+    ]
+    tones = [Note(onset=0.2 * k, offset=0.2 * k + 0.1, pitch=60 + k, velocity=0.1 * k) for k in range(9)]
     return {
         "Audio": noise(),
         "Spectrogram": uw.stft(noise(), SETTINGS),
@@ -62,6 +70,10 @@ def values() -> dict[str, object]:
         "Factorization": parts.factorization,
         "ConvolutiveFactorization": taps.factorization,
         "Dictionary": parts.dictionary,
+        "Seeds": seed(noise(), max_components=2, stft=SETTINGS),
+        "Stem": stems["a"],
+        "Stems": stems,
+        "Notes": in_order([*drums, *tones]),
     }
 
 
@@ -100,6 +112,41 @@ def test_a_loud_recording_is_played_lower_and_all_parts_alike() -> None:
     np.testing.assert_allclose(sum(components), recording, atol=1e-3)
 
 
+def test_the_players_of_stems_are_the_stems_at_their_levels() -> None:
+    stems = VALUES["Stems"]
+    assert isinstance(stems, Stems)
+    found = sounds(plot.html(stems))
+    for sound, stem in zip(found, stems.values(), strict=True):
+        np.testing.assert_allclose(sound, stem.audio.samples, atol=1e-4)
+    np.testing.assert_array_equal(sounds(plot.html(stems["a"]))[0], found[0])
+
+
+def test_notes_are_drawn_as_what_they_are_and_heard() -> None:
+    both = VALUES["Notes"]
+    assert isinstance(both, Notes)
+    assert "18 notes" in plot.html(both)
+    assert "&lt;i&gt; 5" in plot.html(both)
+    assert len(pictures(plot.html(both))) == 2
+    tones, strokes = (Notes(note for note in both if (note.pitch is None) == struck) for struck in (False, True))
+    assert len(pictures(plot.html(tones))) == len(pictures(plot.html(strokes))) == 1
+    assert sounds(plot.html(strokes))[0].shape[1] == round(1.7 * 22050)
+    long = Notes([*both, Note(onset=44, offset=45, pitch=60)])
+    assert sounds(plot.html(long))[0].shape[1] == 30 * 22050
+    assert "The first 30.0 s of 45.0 s are played." in plot.html(long)
+
+
+def test_what_the_front_doors_return_shows_itself() -> None:
+    loop = drum_loop(n_bars=1, sample_rate=22050)
+    notes = uw.transcribe(loop["mix"], "drums")
+    assert f"<strong>Notes</strong> {len(notes)} notes: " in plot.html(notes)
+    assert notes == tuple(notes)
+    assert repr(notes) == repr(tuple(notes))
+    stems = uw.separate(loop["mix"], {"kick": loop["kick"]})
+    assert "<strong>Stems</strong> kick, rest; each 1 channel, " in plot.html(stems)
+    with pytest.raises(TypeError):
+        stems["kick"] = stems["rest"]  # type: ignore[index]
+
+
 def test_of_a_long_recording_the_beginning_is_played_and_the_card_says_so() -> None:
     long = uw.Audio(np.tile(noise().samples, 60), 8000)
     card = plot.html(long)
@@ -136,6 +183,8 @@ def test_labels_are_escaped() -> None:
     parts = parts_of(noise(), bases=dictionary, learn_bases=False)
     assert "&lt;b&gt;" in plot.html(parts)
     assert "<b>" not in plot.html(parts)
+    stem = Stem("<b>", noise())
+    assert "<b>" not in plot.html(stem) + plot.html(Stems({"<b>": stem})) + plot.html(Notes())
 
 
 def test_what_is_no_value_has_no_card() -> None:
@@ -258,6 +307,40 @@ def test_ending_a_generator_that_has_just_ended_its_work_gives_its_result() -> N
     next(generator)
     assert finish(generator) == "result"
     assert run(last()) == "result"
+
+
+@pytest.mark.parametrize("when", ["in the steps", "beside the steps"])
+def test_an_interrupt_without_watch_is_an_ordinary_one_and_that_is_said(when: str) -> None:
+    V = np.random.default_rng(0).random((20, 30))
+    generator = steps(V, 3, Plan(restarts=1, tol=0))
+
+    def worked() -> None:
+        for number, _ in enumerate(generator):
+            if number == 3:
+                if when == "in the steps":
+                    generator.throw(KeyboardInterrupt())  # as Ctrl-C in the middle of an iteration
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        worked()
+    if when == "beside the steps":
+        assert finish(generator).stop is uw.Stop.INTERRUPTED
+    with pytest.raises(uw.InvalidInput, match="these steps have ended already.* the last progress is what stays"):
+        finish(generator)
+
+
+def test_what_has_no_result_so_far_is_not_finished() -> None:
+    with pytest.raises(uw.InvalidInput, match=r"have not begun.*: take the first by next\(steps\)"):
+        finish(steps(np.ones((4, 5)), 2))
+
+    def stubborn() -> Generator[int, None, None]:
+        yield 1
+        yield 2
+
+    generator = stubborn()
+    next(generator)
+    with pytest.raises(uw.InvalidInput, match="do not know how to end early"):
+        finish(generator)
 
 
 @pytest.mark.usefixtures("talkative")

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unweave.errors import InvalidInput, ReadError, WriteError
-from unweave.noteformats import FORMATS, READABLE, read_notes, write_notes
-from unweave.notenames import called, note_name, pitch_named
 from unweave.notes import Note, in_order
-from unweave.tempo import Tempo
+from unweave.notes.formats import FORMATS, READABLE, read_notes, write_notes
+from unweave.notes.names import called, note_name, pitch_named
+from unweave.notes.tempo import Tempo
 
 NOTES = (
     Note(onset=0.1, offset=0.2, label="kick", velocity=1 / 3),

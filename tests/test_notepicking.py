@@ -6,9 +6,9 @@ import pytest
 from unweave import STFT, Audio, Dictionary
 from unweave.errors import Incompatible, InvalidInput
 from unweave.matching import NMFMatch
-from unweave.notepicking import NotePicker, Sound, pick_notes, threshold_of
 from unweave.notes import Note, in_order
-from unweave.notestream import NoteStream, notes_by
+from unweave.notes.picking import NotePicker, Sound, pick_notes, threshold_of
+from unweave.notes.stream import NoteStream, notes_by
 from unweave.onsets import OnsetPicker, find_onsets, lead_of
 from unweave.synthesis import drum_loop
 from unweave.training import learn_examples

@@ -147,7 +147,7 @@ def test_a_file_gives_everything_back_and_serves_decompose(loop, tmp_path):
     assert (given.stft, given.sample_rate) == (SMALL, 22050)
     np.testing.assert_array_equal(read_activations(str(tmp_path / "seeds.npz")), found.activations)
     given.save(tmp_path / "kit.npz")
-    with pytest.raises(ReadError, match=r"kit\.npz holds no seeds of unweave: it holds bases"):
+    with pytest.raises(ReadError, match=r"kit\.npz is not seeds of unweave: it holds bases"):
         Seeds.load(tmp_path / "kit.npz")
 
 

@@ -6,7 +6,7 @@ import pytest
 from unweave.audio import Audio
 from unweave.errors import InvalidInput
 from unweave.notes import Note
-from unweave.sonification import mix, render
+from unweave.notes.sonification import mix, render
 from unweave.synthesis import drum_loop
 
 LABELS = ["kick", "snare", "hihat", "hihat-open", "tom-low", "tom-high", "crash", "component 3"]

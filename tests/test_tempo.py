@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from unweave.errors import InvalidInput
 from unweave.notes import Note
-from unweave.tempo import Tempo, as_tempo, find_tempo, quantise
+from unweave.notes.tempo import Tempo, as_tempo, find_tempo, quantise
 
 ROCK = {"hihat": "7.5.7.5.7.5.7.5.", "kick": "9.....8.9.......", "snare": "....9.......9..."}
 FUNK = {"hihat": "7.757.757.757.75", "kick": "9.9...7..89.....", "snare": "....9..3.3..9..3"}

@@ -17,7 +17,7 @@ from unweave.evaluation import si_sdr
 from unweave.plot.figures import new_figure
 from unweave.synthesis import drum_loop
 
-RATE = 22050
+RATE = 32000  # at 22050 Hz there would be little of this hi-hat
 
 
 def draw(sounds, path):

@@ -9,12 +9,12 @@ import sys
 from pathlib import Path
 
 from unweave import STFT, Audio, plot, save
-from unweave.midi import write_midi
-from unweave.notestream import notes_by
+from unweave.notes.midi import write_midi
+from unweave.notes.sonification import mix, render
+from unweave.notes.stream import notes_by
+from unweave.notes.tempo import find_tempo, quantise
 from unweave.plot.figures import new_figure
-from unweave.sonification import mix, render
 from unweave.synthesis import drum_loop
-from unweave.tempo import find_tempo, quantise
 from unweave.training import learn_examples
 
 RATE, BPM = 16000, 104.0

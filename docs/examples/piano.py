@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from unweave import Audio, plot, save
+from unweave.notes.sonification import render
 from unweave.pitched import find_tuning, transcribe_piano
 from unweave.plot.figures import new_figure
-from unweave.sonification import render
 
 RATE, CENTS, SECONDS = 16000, 12.0, 4.0
 BEAT = 0.22

@@ -20,7 +20,7 @@ import numpy as np
 import unweave as uw
 from unweave import plot
 from unweave.evaluation import score_labels
-from unweave.sonification import mix
+from unweave.notes.sonification import mix
 from unweave.training import learn_examples
 
 RATE = 22050

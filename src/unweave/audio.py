@@ -19,11 +19,10 @@ Differences from librosa: the file's own rate and all of its channels are kept.
 
 from __future__ import annotations
 
-import io
 import math
 import numbers
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Self, cast
@@ -31,19 +30,23 @@ from typing import BinaryIO, Self, cast
 import numpy as np
 
 from unweave.arrays import Samples
-from unweave.codec import Sink, Source, open_sink, open_source
+from unweave.codec import Sink, open_sink
 from unweave.errors import InvalidInput, ReadError, WriteError
 from unweave.files import hidden_path, refuse_unreplaceable
 from unweave.formats import FORMATS, choose_format
+from unweave.incoming import PathOrFile, SoundStream, blocks_of, open_sound, span_of
 from unweave.sound import Audio, as_audio, checked_rate, peak_of, refuse_non_finite
+from unweave.wav import MAX_RATE
 
 __all__ = [
     "FORMATS",
     "Audio",
     "AudioWriter",
     "PathOrFile",
+    "SoundStream",
     "as_audio",
     "load",
+    "open_stream",
     "read_blocks",
     "resample",
     "save",
@@ -66,7 +69,7 @@ def resample(audio: Audio, sample_rate: float) -> Audio:
     Audio
         Of exactly round(n_samples · new / old) samples.
     """
-    rate = checked_rate(sample_rate)
+    rate = _possible(sample_rate)
     if rate == audio.sample_rate:
         return audio
     n = round(audio.n_samples * rate / audio.sample_rate)
@@ -79,7 +82,12 @@ def resample(audio: Audio, sample_rate: float) -> Audio:
     return Audio(samples, rate)
 
 
-PathOrFile = str | bytes | os.PathLike[str] | BinaryIO
+def _possible(sample_rate: float) -> float:
+    """A rate that sounds can be converted to."""
+    rate = checked_rate(sample_rate)
+    if rate > MAX_RATE:
+        raise InvalidInput(f"sample_rate={rate:g} is more than {MAX_RATE} Hz, which is the most that a wav can have.")
+    return rate
 
 
 def load(
@@ -116,9 +124,9 @@ def load(
     Audio(1 channel, 0.750 s at 100 Hz, peak -6.0 dB)
     """
     if sample_rate is not None:
-        checked_rate(sample_rate)
-    with _opened(path) as source:
-        first, stop = _span(source, start, duration)
+        _possible(sample_rate)
+    with open_sound(path) as source:
+        first, stop = span_of(source, start, duration)
         try:
             samples = np.empty((source.n_channels, stop - first), np.float32)
         except MemoryError:
@@ -127,7 +135,7 @@ def load(
                 "fit into the memory: read a part of it with duration=."
             ) from None
         at = 0
-        for block in _blocks(source, first, stop, _BLOCK):
+        for block in blocks_of(source, first, stop, _BLOCK):
             samples[:, at : at + block.shape[1]] = block
             at += block.shape[1]
         audio = Audio(samples, source.sample_rate)
@@ -143,77 +151,73 @@ def read_blocks(
     """
     if n_block < 1:
         raise InvalidInput(f"n_block={n_block}, but a block has at least one sample.")
-    with _opened(path) as source:
-        yield from _blocks(source, *_span(source, start, duration), n_block)
-
-
-def _span(source: Source, start: float, duration: float | None) -> tuple[int, int]:
-    for name, value in (("start", start), ("duration", duration)):
-        if value is not None and not (isinstance(value, numbers.Real) and 0 <= value < math.inf):
-            raise InvalidInput(f"{name}={value!r}, but it must be a number of seconds from 0 up.")
-    first = round(start * source.sample_rate)
-    if first > source.n_samples:
-        raise InvalidInput(
-            f"start={start:g} s is beyond the end: {source.name} lasts {source.seconds(source.n_samples)} s."
-        )
-    n = source.n_samples - first
-    return first, first + (n if duration is None else min(n, round(duration * source.sample_rate)))
-
-
-def _blocks(source: Source, first: int, stop: int, n_block: int) -> Iterator[Samples]:
-    for begin in range(first, stop, n_block):
-        n = min(n_block, stop - begin)
-        block = source.read(begin, n)
-        if block.shape[1] < n:
-            raise source.cut_short()
-        refuse_non_finite(block, source.sample_rate, source.name, ReadError, begin)
-        yield block
+    with open_sound(path) as source:
+        yield from blocks_of(source, *span_of(source, start, duration), n_block)
 
 
 @contextmanager
-def _opened(path: PathOrFile) -> Iterator[Source]:
-    name = _name(path)
-    own = isinstance(path, str | bytes | os.PathLike)
-    file = _open_to_read(Path(os.fsdecode(path)), name) if own else path  # type: ignore[arg-type]
-    try:
-        source = open_source(_seekable(cast("BinaryIO", file)), name)
-        try:
-            yield source
-        finally:
-            source.close()
-    finally:
-        if own:
-            cast("BinaryIO", file).close()
+def open_stream(
+    path: PathOrFile,
+    *,
+    start: float = 0,
+    duration: float | None = None,
+    sample_rate: float | None = None,
+    n_block: int = _BLOCK,
+) -> Iterator[SoundStream]:
+    """Read what `load` would read, bit for bit, as it comes: a context with a `SoundStream`.
+
+    The memory is that of a block. A wav that comes through a pipe is handed on as it comes, in blocks of any length;
+    any other sound from a pipe when all of it has come. Errors come with the block that they concern.
+
+    Parameters
+    ----------
+    path, start, duration, sample_rate
+        As for `load`.
+    n_block : int
+        Most samples of a block, before a conversion to ``sample_rate``.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(f"{folder}/a.wav", Audio(np.ones(100) / 2, 100))
+    ...     with open_stream(f"{folder}/a.wav", n_block=40) as sound:
+    ...         print(sound.sample_rate, sound.n_samples, [block.shape for block in sound.blocks])
+    100 100 [(1, 40), (1, 40), (1, 20)]
+    """
+    rate = None if sample_rate is None else _possible(sample_rate)
+    if n_block < 1:
+        raise InvalidInput(f"n_block={n_block}, but a block has at least one sample.")
+    with open_sound(path, as_it_comes=True) as source:
+        first, stop = span_of(source, start, duration)
+        blocks = blocks_of(source, first, stop, n_block)
+        length = stop - first if source.has_length or duration is not None else None
+        if rate is None or rate == source.sample_rate:
+            yield SoundStream(source.sample_rate, source.n_channels, length, blocks)
+        else:
+            longer = None if length is None else round(length * rate / source.sample_rate)
+            converted = _converted(blocks, source.sample_rate, rate, source.n_channels)
+            yield SoundStream(rate, source.n_channels, longer, converted)
 
 
-def _open_to_read(path: Path, name: str) -> BinaryIO:
-    try:
-        return path.open("rb")
-    except FileNotFoundError:
-        why = "does not exist"
-    except IsADirectoryError:
-        why = "is a folder, but a sound file is needed"
-    except PermissionError:
-        why = "may not be read: its permissions forbid it"
-    except (OSError, ValueError) as error:
-        why = f"cannot be opened: {getattr(error, 'strerror', None) or error}"
-    raise ReadError(f"{name} {why}.")
+def _converted(blocks: Iterable[Samples], old: float, new: float, n_channels: int) -> Iterator[Samples]:
+    """What `resample` makes of the whole, block by block."""
+    import soxr
 
-
-def _name(path: PathOrFile) -> str:
-    if isinstance(path, str | bytes | os.PathLike):
-        return os.fsdecode(path)
-    if isinstance(path, io.TextIOBase):
-        raise InvalidInput("The file was opened as text: open it with mode 'rb' (or pass sys.stdin.buffer).")
-    if not hasattr(path, "read"):
-        raise InvalidInput(f"path is of type {type(path).__name__}, but a file's name or a binary file is needed.")
-    name = getattr(path, "name", None)
-    return name if isinstance(name, str) else "the sound"
-
-
-def _seekable(file: BinaryIO) -> BinaryIO:
-    # Readers count from the file's beginning: a pipe, or a file that was read from, is copied into memory.
-    return file if file.seekable() and file.tell() == 0 else io.BytesIO(file.read())
+    stream = soxr.ResampleStream(old, new, n_channels, dtype="float32", quality="VHQ")
+    taken = given = 0
+    for block in blocks:
+        taken += block.shape[1]
+        piece = stream.resample_chunk(np.ascontiguousarray(block.T)).T
+        given += piece.shape[1]
+        if piece.shape[1]:
+            yield piece
+    left = round(taken * new / old) - given
+    if left > 0:
+        end = np.zeros((n_channels, left), np.float32)
+        piece = stream.resample_chunk(np.empty((0, n_channels), np.float32), last=True)[:left].T
+        end[:, : piece.shape[1]] = piece
+        yield end
 
 
 class AudioWriter:

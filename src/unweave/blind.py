@@ -18,8 +18,8 @@ from unweave.audio import Audio
 from unweave.decomposition import decompose
 from unweave.framing import STFT
 from unweave.naming import name_components
-from unweave.notepicking import Sound, is_click, pick_notes, threshold_of
 from unweave.notes import Note
+from unweave.notes.picking import Sound, is_click, pick_notes, threshold_of
 from unweave.onsets import lead_of
 from unweave.parts import Decomposition
 
@@ -44,7 +44,7 @@ def transcribe_components(
     n_components : int
         How many parts; a sound each at best.
     sensitivity, shortest
-        As for `unweave.notepicking.NotePicker`.
+        As for `unweave.notes.picking.NotePicker`.
     rng : int or Generator, optional
         As in `unweave.nmf`.
 
@@ -76,7 +76,7 @@ def component_notes(parts: Decomposition, *, sensitivity: float = 0.5, shortest:
     parts : Decomposition
         Of `unweave.decompose`. Labels that are not numbers are kept as names.
     sensitivity, shortest
-        As for `unweave.notepicking.NotePicker`.
+        As for `unweave.notes.picking.NotePicker`.
 
     Returns
     -------

@@ -24,9 +24,19 @@ import numpy as np
 from unweave.arrays import Samples
 from unweave.errors import ReadError
 from unweave.formats import Format, mp3_with_length, without_chance
-from unweave.wav import SUBTYPES, WavHeader, WavWriter, quantise, read_frames, read_header
+from unweave.wav import (
+    SUBTYPES,
+    UNKNOWN,
+    WavHeader,
+    WavWriter,
+    decoded,
+    quantise,
+    read_frames,
+    read_head,
+    read_header,
+)
 
-__all__ = ["Sink", "Source", "libsndfile_version", "open_sink", "open_source"]
+__all__ = ["Sink", "Source", "libsndfile_version", "open_pipe", "open_sink", "open_source"]
 
 
 class Sink(Protocol):
@@ -42,6 +52,9 @@ class Sink(Protocol):
         """Let go, whatever becomes of the contents."""
 
 
+_ENDLESS = 2**62
+
+
 @dataclass(slots=True)
 class Source:
     """An open sound file: what it promises, and how to read n samples from a place on."""
@@ -53,6 +66,12 @@ class Source:
     n_there: Callable[[], int]
     read: Callable[[int, int], Samples]
     close: Callable[[], None] = lambda: None
+    is_pipe: bool = False  # then it is read from the beginning on, without gaps, and may give fewer than are asked for
+
+    @property
+    def has_length(self) -> bool:
+        """Whether it is known how many samples there are to be."""
+        return self.n_samples < _ENDLESS
 
     def seconds(self, n: int) -> str:
         """Samples in seconds, rounded down to milliseconds, so that asking for as much succeeds."""
@@ -84,6 +103,38 @@ def _wav_source(file: BinaryIO, name: str, wav: WavHeader) -> Source:
         return read_frames(file, wav, start, max(0, min(n, wav.n_there - start)), name)
 
     return Source(name, wav.sample_rate, wav.n_channels, wav.n_samples, lambda: wav.n_there, read)
+
+
+def open_pipe(file: BinaryIO, name: str) -> Source:
+    """Open what can be read once only: a wav as it comes, anything else when all of it has come."""
+    head, size = read_head(file)
+    if size is not None:
+        header = read_header(io.BytesIO(head), name)
+        if header.subtype:
+            n_samples = _ENDLESS if size == UNKNOWN else header.n_samples
+            return _piped_source(file, name, header, n_samples)
+    return open_source(io.BytesIO(head + file.read()), name)
+
+
+def _piped_source(file: BinaryIO, name: str, wav: WavHeader, n_samples: int) -> Source:
+    """A wav whose header has been read, from its first sample on."""
+    width = wav.n_channels * wav.width
+    some = getattr(file, "read1", file.read)  # what is there by now, and not when all is there that was asked for
+    held, there = b"", 0
+
+    def read(start: int, n: int) -> Samples:
+        nonlocal held, there
+        while len(held) < width:
+            more = some(n * width - len(held))
+            if not more:
+                return np.empty((wav.n_channels, 0), np.float32)
+            held += more
+        count = len(held) // width
+        samples = decoded(held[: count * width], wav)
+        held, there = held[count * width :], there + count
+        return samples
+
+    return Source(name, wav.sample_rate, wav.n_channels, n_samples, lambda: there, read, is_pipe=True)
 
 
 class _Stream:
@@ -143,7 +194,7 @@ def _libsndfile_source(file: BinaryIO, name: str, head: bytes) -> Source:
         file.seek(0)
         longer = mp3_with_length(file.read())
         if longer is not None:
-            file, n_samples = io.BytesIO(longer), 2**62
+            file, n_samples = io.BytesIO(longer), _ENDLESS
     if n_samples >= 2**48:  # unknown, as in a flac that was written into a pipe
         n_samples = _count(file)
     sound.close()

@@ -23,9 +23,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from unweave.arrays import Matrix
-from unweave.errors import Incompatible, InvalidInput, ReadError
+from unweave.errors import Incompatible, InvalidInput
 from unweave.framing import STFT
-from unweave.npz import read_npz, understood, write_npz
+from unweave.npz import saved, write_npz
 from unweave.shown import html_of
 from unweave.sound import checked_rate
 from unweave.words import counted
@@ -290,10 +290,5 @@ class Dictionary:
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Dictionary:
         """Read a dictionary, or the bases of a saved decomposition or of seeds."""
-        arrays, settings = read_npz(path, "a dictionary")
-        if settings.get("format") not in _HOLD_BASES or "bases" not in arrays:
-            raise ReadError(
-                f"{path} is not a dictionary of unweave: it holds {', '.join(sorted(arrays)) or 'nothing'}."
-            )
-        with understood(path):
+        with saved(path, "a dictionary", _HOLD_BASES) as (arrays, settings):
             return cls(arrays["bases"], tuple(settings["labels"]), STFT(**settings["stft"]), settings["sample_rate"])

@@ -125,8 +125,8 @@ def choose_format(path: PurePath, name: str | None, subtype: str | None) -> tupl
     if chosen is None and name is not None:
         raise InvalidInput(f"format={name!r} is not one that can be written: choose one of {known}.")
     if chosen is None:
-        what = f"ends in {path.suffix}" if path.suffix else "has no extension"
-        raise InvalidInput(f"{path} {what}, which names no sound format: end it in one of {known}, or give format=.")
+        what = f"ends in {path.suffix}, which names no sound format" if path.suffix else "has no extension"
+        raise InvalidInput(f"{path} {what}: end it in one of {known}, or give format=.")
     subtype = chosen.subtype if subtype is None else subtype.upper()
     if subtype not in chosen.subtypes:
         raise InvalidInput(f"subtype={subtype!r}, but {chosen.name} is written as {' or '.join(chosen.subtypes)}.")

@@ -146,7 +146,7 @@ def _spans(what: str, name: str, value: Any) -> tuple[Span, ...]:
 
 def _notes(what: str, name: str, value: Any) -> tuple[Note, ...]:
     if not isinstance(value, Sequence) or not value or not all(isinstance(each, Note) for each in value):
-        raise InvalidInput(f"{what} of {name!r} needs a sequence of Note, as unweave.midi.read_midi gives it.")
+        raise InvalidInput(f"{what} of {name!r} needs a sequence of Note, as unweave.notes.midi.read_midi gives it.")
     return tuple(value)
 
 

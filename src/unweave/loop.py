@@ -6,6 +6,7 @@ and histories are then the caller's and need no parameters here.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -170,12 +171,28 @@ def run(generator: Generator[Any, None, T]) -> T:
 
 
 def finish(generator: Generator[Any, None, T]) -> T:
-    """End a generator of steps that was begun; return its value, the result so far."""
+    """End a generator of steps that was begun, and left by ``break``; return its value, the result so far.
+
+    Raises
+    ------
+    InvalidInput
+        Nothing can be finished: the steps have not begun, have ended already, or do not know how to end early.
+    """
+    state = inspect.getgeneratorstate(generator)
+    if state == inspect.GEN_CREATED:
+        raise InvalidInput("these steps have not begun, and have no result so far: take the first by next(steps).")
+    if state == inspect.GEN_CLOSED:
+        raise InvalidInput(
+            "these steps have ended already, by themselves, an error or an interrupt, and the last progress is what "
+            "stays of them: run them by unweave.notebook.watch, which has a result also after an interrupt."
+        )
     try:
         generator.throw(Enough())
     except StopIteration as end:
         value: T = end.value
         return value
+    except Enough as error:
+        raise InvalidInput("these steps do not know how to end early: run them to their end.") from error
     return run(generator)
 
 

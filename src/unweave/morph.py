@@ -29,7 +29,8 @@ Hungarian method for the assignment problem, 1955, doi:10.1002/nav.3800020109.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -39,7 +40,8 @@ from unweave.errors import Incompatible, InvalidInput
 from unweave.framewise import FrameModel, Steps
 from unweave.framing import STFT
 from unweave.hops import FrameReader, FrameWriter
-from unweave.pairs import Bases, Pair, Score, Way
+from unweave.loop import run
+from unweave.pairs import Bases, Pair, Score, Way, rate_of_all
 from unweave.parts import Decomposition
 from unweave.phase_gradient import PhaseGradient
 from unweave.sound import Audio
@@ -47,13 +49,16 @@ from unweave.threads import single_blas
 from unweave.transport import one_interpolation, require_interpolation
 from unweave.words import counted
 
-__all__ = ["HALF_WAY", "NMFMorph", "morph"]
+__all__ = ["HALF_WAY", "NMFMorph", "morph", "morph_steps"]
 
 HALF_WAY = 0.5
 """Where a morph stands when nobody says otherwise, so that one hears it."""
 
 _STEPS = 20
 """Steps by which a frame of a live input is explained; they go on from where the last frame ended."""
+
+_BLOCK = 2**14
+"""Samples between two shares that are told."""
 
 Floats = NDArray[np.float64]
 
@@ -88,10 +93,6 @@ class NMFMorph:
     ------
     InvalidInput, Incompatible
         One sentence that says which value does not fit what.
-
-    References
-    ----------
-    G. Roma, O. Green, P. A. Tremblay, DAFx 2020.
 
     Examples
     --------
@@ -352,10 +353,6 @@ def morph(
     InvalidInput, Incompatible
         One sentence that says which value does not fit what.
 
-    References
-    ----------
-    G. Roma, O. Green, P. A. Tremblay, DAFx 2020.
-
     Examples
     --------
     >>> from unweave import Dictionary
@@ -364,31 +361,31 @@ def morph(
     >>> morph(low, high, np.full((1, 126), 50.0), [0, 1]).duration
     1.0
     """
+    options = {"assign": assign, "stft": stft, "look_ahead": look_ahead, "rng": rng}
+    return run(morph_steps(source, target, activations, interpolation, **options))
+
+
+def morph_steps(
+    source: Bases,
+    target: Bases,
+    activations: Decomposition | Audio | ArrayLike,
+    interpolation: float | ArrayLike = HALF_WAY,
+    **options: Any,
+) -> Generator[float, None, Audio]:
+    """Do what `morph` does, and yield the share that is done, 0 to 1, now and then; its value is the result."""
     drive = activations if isinstance(activations, Audio) else None
     stored = None if drive is not None else activations
-    playing = NMFMorph(
-        source,
-        target,
-        activations=stored,  # type: ignore[arg-type]
-        assign=assign,
-        stft=stft,
-        loop=False,
-        look_ahead=look_ahead,
-        rng=rng,
-    )
-    rate = playing.sample_rate or (drive.sample_rate if drive is not None else None)
-    if rate is None:
-        raise InvalidInput(
-            "neither bases nor activations know their rate: pass Dictionary(bases, stft=…, sample_rate=…) as source."
-        )
-    if drive is not None and drive.sample_rate != rate:
-        raise Incompatible(
-            f"the recording has {drive.sample_rate:g} Hz, but the bases were made at {rate:g} Hz: load it with "
-            f"sample_rate={rate:g}."
-        )
-    block = playing.n_samples if drive is None else drive.samples
-    count = block if isinstance(block, int) else block.shape[1]
-    made = [playing.process(block, _glide(interpolation, count)), playing.flush()]
+    playing = NMFMorph(source, target, activations=stored, loop=False, **options)  # type: ignore[arg-type]
+    rate = rate_of_all(playing.sample_rate, drive)
+    count = playing.n_samples if drive is None else drive.n_samples
+    controls = _glide(interpolation, count)
+    made = []
+    for begin in range(0, count, _BLOCK):
+        yield begin / count
+        here = slice(begin, min(begin + _BLOCK, count))
+        block = here.stop - begin if drive is None else drive.samples[:, here]
+        made.append(playing.process(block, controls[here]))
+    made.append(playing.flush())
     return Audio(np.concatenate(made, axis=1)[:, playing.latency :], rate)
 
 

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from unweave.arrays import Matrix
 from unweave.decomposition import Decomposition
 from unweave.framing import STFT
-from unweave.notepicking import Sound
+from unweave.notes.picking import Sound
 
 __all__ = ["dying_time", "name_components", "pitch_of"]
 

@@ -19,7 +19,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, TextIO, TypeVar
 
-from unweave.loop import finish
+from unweave.errors import InvalidInput
+from unweave.loop import Enough, finish
 
 __all__ = ["watch"]
 
@@ -75,12 +76,12 @@ def watch(steps: Generator[Any, None, T], *, file: TextIO | None = None) -> T:
 
 def _ended(steps: Generator[Any, None, T]) -> T:
     """What there is so far."""
-    from unweave.loop import Enough
-
     try:
         return finish(steps)
-    except Enough:
-        raise KeyboardInterrupt from None
+    except InvalidInput as error:
+        if isinstance(error.__cause__, Enough):  # they do not know how to end early
+            raise KeyboardInterrupt from None
+        raise
 
 
 class _Line:

@@ -11,7 +11,7 @@ import struct
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from unweave.errors import ReadError
 from unweave.files import whole_file
 
-__all__ = ["read_npy", "read_npz", "understood", "write_npz"]
+__all__ = ["read_npy", "read_npz", "saved", "understood", "write_npz"]
 
 _ARRAY, _ARCHIVES = b"\x93NUMPY", (b"PK\x03\x04", b"PK\x05\x06")
 """How files of NumPy begin."""
@@ -119,6 +119,24 @@ def _told(sentence: str) -> Iterator[None]:
         yield
     except _DAMAGE:
         raise ReadError(sentence) from None
+
+
+@contextmanager
+def saved(
+    path: str | PathLike[str], what: str, formats: Collection[str]
+) -> Iterator[tuple[dict[str, NDArray[Any]], dict[str, Any]]]:
+    """A context with the arrays and the settings of a value that was saved in one of ``formats``, as in `understood`.
+
+    Raises
+    ------
+    ReadError
+        It is something else than ``what``, damaged, or of another version.
+    """
+    arrays, settings = read_npz(path, what)
+    if settings.get("format") not in formats:
+        raise ReadError(f"{path} is not {what} of unweave: it holds {', '.join(sorted(arrays)) or 'nothing'}.")
+    with understood(path):
+        yield arrays, settings
 
 
 @contextmanager

@@ -24,11 +24,12 @@ from unweave.dictionary import Dictionary
 from unweave.errors import Incompatible, InvalidInput
 from unweave.framing import STFT
 from unweave.parts import Decomposition
+from unweave.sound import Audio
 from unweave.stft import require_center
 from unweave.transport import Transport, distances
 from unweave.words import counted
 
-__all__ = ["OVERLAP", "Bases", "Pair", "Score", "Way", "assign_bases"]
+__all__ = ["OVERLAP", "Bases", "Pair", "Score", "Way", "assign_bases", "rate_of_all"]
 
 Bases = Dictionary | Decomposition | ArrayLike
 """Where bases come from; an array is ``(bins, components)`` or ``(channels, bins, components)``."""
@@ -333,3 +334,24 @@ class Score:
         if not self.loop and number >= n_frames:
             return np.zeros(self.activations.shape[0])
         return self.activations[:, number % n_frames]
+
+
+def rate_of_all(known: float | None, drive: Audio | None) -> float:
+    """The rate of bases, activations and a recording that plays them, in Hz.
+
+    Raises
+    ------
+    InvalidInput, Incompatible
+        Nobody knows it, or the recording has another.
+    """
+    rate = known or (drive.sample_rate if drive is not None else None)
+    if rate is None:
+        raise InvalidInput(
+            "neither bases nor activations know their rate: pass Dictionary(bases, stft=…, sample_rate=…) as source."
+        )
+    if drive is not None and drive.sample_rate != rate:
+        raise Incompatible(
+            f"the recording has {drive.sample_rate:g} Hz, but the bases were made at {rate:g} Hz: load it with "
+            f"sample_rate={rate:g}."
+        )
+    return rate

@@ -17,11 +17,11 @@ from unweave.arrays import Complex, Matrix, Samples
 from unweave.audio import Audio
 from unweave.dictionary import Dictionary
 from unweave.divergence import ITAKURA_SAITO
-from unweave.errors import Incompatible, InvalidInput, ReadError
+from unweave.errors import Incompatible, InvalidInput
 from unweave.factorization import Factorization, Model, Stop, require_component
 from unweave.framing import STFT
 from unweave.masks import masks_of, require_power, with_phase
-from unweave.npz import read_npz, understood, write_npz
+from unweave.npz import saved, write_npz
 from unweave.shown import html_of
 from unweave.stft import FrameBlock, rebuild, require_center
 from unweave.tapped import ConvolutiveFactorization
@@ -243,12 +243,7 @@ class Decomposition:
         ReadError
             The file is missing, damaged, or something else.
         """
-        arrays, settings = read_npz(path, "a decomposition")
-        if settings.get("format") != _FORMAT:
-            raise ReadError(
-                f"{path} is not a decomposition of unweave: it holds {', '.join(sorted(arrays)) or 'nothing'}."
-            )
-        with understood(path):
+        with saved(path, "a decomposition", (_FORMAT,)) as (arrays, settings):
             audio = Audio(arrays["samples"], settings["sample_rate"])
             bases = arrays["bases"]
             kind = ConvolutiveFactorization if bases.ndim == 4 else Factorization

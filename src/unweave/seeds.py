@@ -33,12 +33,13 @@ from unweave.arrays import Matrix, keep_read_only
 from unweave.audio import Audio, as_audio
 from unweave.dictionary import Dictionary
 from unweave.divergence import KULLBACK_LEIBLER
-from unweave.errors import Incompatible, ReadError
+from unweave.errors import Incompatible
 from unweave.framing import STFT
 from unweave.longform import Sound, frame_blocks, magnitude_blocks, opened
 from unweave.loop import run
-from unweave.npz import read_npz, understood, write_npz
+from unweave.npz import saved, write_npz
 from unweave.plan import Plan
+from unweave.shown import html_of
 from unweave.singular import Singular, right_vectors, singular_steps
 from unweave.starts import Count, Method, count_by_coverage, coverage_curve, from_svd, require_method
 from unweave.stft import analysis_blocks
@@ -87,6 +88,9 @@ class Seeds:
     def __repr__(self) -> str:
         return f"Seeds({self.sentence.rstrip('.')})"
 
+    def _repr_html_(self) -> str | None:
+        return html_of(self)
+
     @property
     def n_components(self) -> int:
         """How many components there are."""
@@ -128,10 +132,7 @@ class Seeds:
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Seeds:
         """Read what `save` wrote."""
-        arrays, settings = read_npz(path, "seeds")
-        if settings.get("format") != _FORMAT:
-            raise ReadError(f"{path} holds no seeds of unweave: it holds {', '.join(sorted(arrays)) or 'nothing'}.")
-        with understood(path):
+        with saved(path, "seeds", (_FORMAT,)) as (arrays, settings):
             dictionary = Dictionary(
                 arrays["bases"], tuple(settings["labels"]), STFT(**settings["stft"]), settings["sample_rate"]
             )

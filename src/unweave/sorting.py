@@ -35,7 +35,7 @@ from unweave.errors import Incompatible, InvalidInput, ReadError
 from unweave.framing import STFT
 from unweave.grouping import Grouping, group, mel_filters
 from unweave.naming import dying_time, pitch_of
-from unweave.npz import read_npz, understood, write_npz
+from unweave.npz import read_npz, saved, write_npz
 from unweave.parts import Decomposition
 from unweave.plan import require_count
 
@@ -132,10 +132,7 @@ class Sorter:
         ReadError
             The file is missing, damaged, or something else.
         """
-        arrays, settings = read_npz(path, "a sorter")
-        if settings.get("format") != _FORMAT:
-            raise ReadError(f"{path} is not a sorter of unweave: it holds {', '.join(sorted(arrays)) or 'nothing'}.")
-        with understood(path):
+        with saved(path, "a sorter", (_FORMAT,)) as (arrays, settings):
             labels, rate = tuple(map(str, settings["labels"])), float(settings["sample_rate"])
             center, scale, weights = (arrays[name].astype(np.float64) for name in ("center", "scale", "weights"))
             return cls(labels, center, scale, weights, STFT(**settings["stft"]), rate)

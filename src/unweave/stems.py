@@ -22,7 +22,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 import numpy as np
@@ -43,13 +42,14 @@ from unweave.parts import Decomposition
 from unweave.plan import require_count
 from unweave.refine import MOST_STEPS
 from unweave.refine import refine as refined
+from unweave.shown import html_of
 from unweave.stft import FrameBlock, analysis_block, rebuild
 
 if TYPE_CHECKING:
     from unweave.drums import Drums
     from unweave.sorting import Sorter
 
-__all__ = ["KINDS", "REST", "Examples", "Kind", "Stem", "separate"]
+__all__ = ["KINDS", "REST", "Examples", "Kind", "Stem", "Stems", "separate"]
 
 Kind = Literal["song", "drums"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -82,6 +82,35 @@ class Stem:
     def __repr__(self) -> str:
         made = f", of {len(self.members)} components" if self.members else ""
         return f"Stem({self.name}: {self.audio!r}{made})"
+
+    def _repr_html_(self) -> str | None:
+        return html_of(self)
+
+
+class Stems(Mapping[str, Stem]):
+    """The stems of a recording by name, in their order; it cannot be changed."""
+
+    __slots__ = ("_stems",)
+
+    def __init__(self, stems: Mapping[str, Stem]) -> None:
+        self._stems = dict(stems)
+
+    def __getitem__(self, name: str) -> Stem:
+        return self._stems[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._stems)
+
+    def __len__(self) -> int:
+        return len(self._stems)
+
+    def __repr__(self) -> str:
+        some = next(iter(self._stems.values()), None)
+        sound = "" if some is None else f"; each {repr(some.audio).removeprefix('Audio(').partition(', peak')[0]}"
+        return f"Stems({', '.join(self._stems)}{sound})"
+
+    def _repr_html_(self) -> str | None:
+        return html_of(self)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,7 +151,7 @@ def separate(
     power: float | None = None,
     refine: int = 0,
     sample_rate: float | None = None,
-) -> Mapping[str, Stem]:
+) -> Stems:
     """Take a recording apart into named stems, which sum to it.
 
     Parameters
@@ -146,7 +175,7 @@ def separate(
 
     Returns
     -------
-    mapping of name to Stem
+    Stems: mapping of name to Stem
         In the order in which they are named; it cannot be changed.
 
     Raises
@@ -173,7 +202,7 @@ def separate(
     if refine:
         finer = refined(sound, [stem.audio for stem in found.values()], n_iter=refine, stft=suited_stft(sound))
         found = {name: replace(stem, audio=each) for (name, stem), each in zip(found.items(), finer, strict=True)}
-    return MappingProxyType(found if two is None else _two(sound, found, two))
+    return Stems(found if two is None else _two(sound, found, two))
 
 
 def _found(audio: Audio, of: Any, guide: Guide, options: Mapping[str, Any], two: str | None) -> dict[str, Stem]:

@@ -4,7 +4,7 @@
     transcribe(prelude, "piano")      the notes of a piano                                     `unweave.pitched`
     transcribe(flute, "pitched")      the notes of an instrument that nobody described         `unweave.pitched`
     transcribe(loop, kit)             the sounds that a `Dictionary` describes                 `unweave.drums`; if all
-                                      have names such as 'C#4', as tones                       `unweave.notestream`
+                                      have names such as 'C#4', as tones                       `unweave.notes.stream`
     transcribe(anything, n_components=12)    components, named by what they are                `unweave.blind`
 
 Each kind is loaded when it is asked for, so that `import unweave` stays quick.
@@ -23,9 +23,9 @@ from numpy.typing import ArrayLike
 from unweave.audio import Audio, as_audio, resample
 from unweave.dictionary import Dictionary
 from unweave.errors import InvalidInput
-from unweave.notenames import pitch_named
-from unweave.notepicking import threshold_of
-from unweave.notes import Note
+from unweave.notes import Note, Notes
+from unweave.notes.names import pitch_named
+from unweave.notes.picking import threshold_of
 
 __all__ = ["KINDS", "Kind", "transcribe"]
 
@@ -47,7 +47,7 @@ def transcribe(
     highest: float | None = None,
     n_components: int | None = None,
     rng: int | np.random.Generator | None = None,
-) -> tuple[Note, ...]:
+) -> Notes:
     """Turn a recording into notes: when each begins and ends, what it is, and how loud.
 
     Parameters
@@ -74,7 +74,7 @@ def transcribe(
 
     Returns
     -------
-    tuple of Note
+    Notes: tuple of Note
         In the order of their onsets; empty for silence.
 
     Raises
@@ -98,6 +98,13 @@ def transcribe(
     if kind is None:
         kind = "blind" if n_components is not None else None
     struck: dict[str, Any] = {"sensitivity": sensitivity} | ({} if shortest is None else {"shortest": shortest})
+    return Notes(_heard(sound, kind, asked, struck))
+
+
+def _heard(
+    sound: Audio, kind: Kind | Dictionary | None, asked: Mapping[str, Any], struck: dict[str, Any]
+) -> tuple[Note, ...]:
+    """The notes as whoever knows the kind hears them; ``asked`` is for some kinds, ``struck`` for all."""
     if isinstance(kind, Dictionary):
         _refuse("a dictionary", asked)
         return _known(sound, kind, **struck)
@@ -107,12 +114,13 @@ def transcribe(
 
         return transcribe_drums(sound, **struck)
     if kind == "blind":
-        _refuse(kind, {"lowest": lowest, "highest": highest})
+        _refuse(kind, {name: asked[name] for name in ("lowest", "highest")})
         from unweave.blind import transcribe_components
 
-        return transcribe_components(sound, _N_COMPONENTS if n_components is None else n_components, rng=rng, **struck)
+        count = _N_COMPONENTS if asked["n_components"] is None else asked["n_components"]
+        return transcribe_components(sound, count, rng=asked["rng"], **struck)
     if kind in ("piano", "pitched"):
-        _refuse(kind, {"n_components": n_components, "rng": rng})
+        _refuse(kind, {name: asked[name] for name in ("n_components", "rng")})
         limits = {name: asked[name] for name in ("lowest", "highest") if asked[name] is not None}
         from unweave.pitched import transcribe_piano, transcribe_pitched
 
@@ -137,7 +145,7 @@ def _known(
     """The notes of taught sounds: tones where all labels are names of pitches, strokes where they are not."""
     options: dict[str, Any] = {"sensitivity": sensitivity} | ({} if shortest is None else {"shortest": shortest})
     from unweave.drums import transcribe_kit
-    from unweave.notestream import notes_by
+    from unweave.notes.stream import notes_by
 
     if any(pitch_named(label) is None for label in dictionary.labels):
         return transcribe_kit(sound, dictionary, **options)

@@ -42,10 +42,13 @@ __all__ = [
     "MAX_CHANNELS",
     "MAX_RATE",
     "SUBTYPES",
+    "UNKNOWN",
     "WavHeader",
     "WavWriter",
+    "decoded",
     "quantise",
     "read_frames",
+    "read_head",
     "read_header",
 ]
 
@@ -53,6 +56,9 @@ MAX_CHANNELS = 65535
 MAX_RATE = 2**32 - 1
 SUBTYPES = {"PCM_16": 16, "PCM_24": 24, "PCM_32": 32, "FLOAT": 32}
 """What is written: the subtype and its bits."""
+
+UNKNOWN = -1
+"""How much data a wav promises that was written before that was known."""
 
 _PCM, _IEEE, _EXTENSIBLE = 1, 3, 0xFFFE
 _GUID_TAIL = bytes.fromhex("000000001000800000aa00389b71")
@@ -282,8 +288,46 @@ def _is_open_end(size: int, there: int, riff_size: int, end: int) -> bool:
     """Whether the data size stands for 'to the end', as programs write it into a pipe."""
     if size == 0:
         return there > 0 and riff_size not in (end - 8, end - 9)
+    return size > there and _is_endless(size)
+
+
+def _is_endless(size: int) -> bool:
+    """Whether a size is one of those that programs write before they know it."""
     # ffmpeg writes 2^32 - 1, or a little less; SoX 0x7FFFF000; arecord about 2^31.
-    return size > there and (size >= 0xFFFFFF00 or 0x7FFFF000 <= size <= 0x80000000)
+    return size >= 0xFFFFFF00 or 0x7FFFF000 <= size <= 0x80000000
+
+
+def read_head(file: BinaryIO) -> tuple[bytes, int | None]:
+    """Read a pipe up to its first sample, if it is a wav: what was read, and how many bytes of data it promises.
+
+    None where it is no wav, or where the pipe ends before the data; `UNKNOWN` where it promises nothing.
+    """
+    head = file.read(12)
+    if head[:4] not in (b"RIFF", b"RF64", b"BW64") or head[8:] != b"WAVE":
+        return head, None
+    known = False
+    while len(chunk := file.read(8)) == 8:
+        head += chunk
+        name, size = struct.unpack("<4sI", chunk)
+        if name == b"data" and known:
+            return head, _promised(head, size)
+        known = known or name == b"fmt "
+        content = file.read(size + size % 2)
+        head += content
+        if len(content) < size:
+            return head, None
+    return head + chunk, None
+
+
+def _promised(head: bytes, size: int) -> int:
+    """How many bytes of data a head promises whose last chunk says ``size``; it ends with the first sample."""
+    if size == 0xFFFFFFFF and head[12:16] == b"ds64":
+        size = int.from_bytes(head[28:36], "little")
+        return size if 0 < size < 2**64 - 1 else UNKNOWN
+    if size == 0:  # nothing, where the size of the whole is right; it is that of the head where none was known
+        riff_size = int.from_bytes(head[4:8], "little")
+        return 0 if len(head) - 8 < riff_size and not _is_endless(riff_size) else UNKNOWN
+    return UNKNOWN if _is_endless(size) else size
 
 
 def read_frames(file: BinaryIO, header: WavHeader, start: int, n: int, name: str = "the wav file") -> Samples:
@@ -301,7 +345,12 @@ def read_frames(file: BinaryIO, header: WavHeader, start: int, n: int, name: str
     raw = file.read(n * block) if n else b""
     if len(raw) < n * block:
         raise ReadError(f"{name} ends before sample {start + n}: it was cut short.")
-    return np.ascontiguousarray(_decode(raw, header.subtype).reshape(n, header.n_channels).T)
+    return decoded(raw, header)
+
+
+def decoded(raw: bytes, header: WavHeader) -> Samples:
+    """Whole frames of a wav as float32 ``(channels, n)``."""
+    return np.ascontiguousarray(_decode(raw, header.subtype).reshape(-1, header.n_channels).T)
 
 
 def _decode(raw: bytes, subtype: str) -> NDArray[np.float32]:

@@ -123,8 +123,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _call(arguments: list[str]) -> object:
     """What click's own ``main`` does, without its opinions on interruptions and errors."""
-    with commands.make_context("unweave", arguments) as context:
-        return commands.invoke(context)
+    try:
+        with commands.make_context("unweave", arguments) as context:
+            return commands.invoke(context)
+    except click.NoSuchOption as error:
+        named = next((each for each in arguments if each.startswith("-") and os.path.isfile(each)), None)  # noqa: PTH113
+        if named is None:
+            raise
+        raise click.UsageError(f"{named} begins as an option does: say ./{named} for the file", error.ctx) from None
 
 
 def _report(error: BaseException) -> int:

@@ -18,12 +18,12 @@ from click.core import ParameterSource
 
 from unweave.cli.failure import exit_code, is_expected, one_line, sentence
 from unweave.cli.interrupts import Interrupted
-from unweave.cli.options import HeadedCommand, option
+from unweave.cli.options import FolderType, HeadedCommand, option
 from unweave.cli.progress import Line, Watch, watch_for
 from unweave.cli.sources import file_digest
 from unweave.cli.talk import say, warn
 from unweave.corpus import Processes, Progress, Report, find_sounds, process
-from unweave.errors import ReadError, UnweaveError
+from unweave.errors import InvalidInput, ReadError, UnweaveError
 from unweave.threads import n_threads
 from unweave.words import counted
 
@@ -56,6 +56,7 @@ _OURS = {
 
 _SOME_FAILED = 3
 _GIGABYTE = 10**9
+_MOST_MEMORY = 10**6
 _SHOWN = 20
 _NOWHERE = "no-such-recording.wav"
 _FILES, _WORK, _TALK = "Output folder", "Work", "Talk"
@@ -79,6 +80,8 @@ class _BatchCommand(HeadedCommand):
             elif not args[place].startswith("-"):
                 words += 1
             place += 1
+        if words == 2 and not {"-o", "--out"} & set(args[:place]) and {"-o", "--out"} & set(args[place:]):
+            raise click.UsageError("-o stands before the command, as in: unweave batch FOLDER -o DIR COMMAND.", ctx)
         if words == 2:
             args = [*args[: place - 1], "--", *args[place - 1 :]]
         return super().parse_args(ctx, args)
@@ -91,7 +94,7 @@ class _BatchCommand(HeadedCommand):
     _FILES,
     "-o",
     "--out",
-    type=click.Path(path_type=Path),
+    type=FolderType(),
     metavar="DIR",
     required=True,
     help="Where the results go; an earlier run is gone on with.",
@@ -157,6 +160,8 @@ def batch(
 
 def _processes(folder: Path, out: Path, jobs: int | None, memory: float | None) -> Processes:
     """As many processes as there is work for: one file alone has all processors."""
+    if memory is not None and not memory <= _MOST_MEMORY:
+        raise InvalidInput(f"--memory={memory:g} is not a number of gigabytes, such as 4.")
     n_files = len(find_sounds(folder, leave_out=out)) if folder.is_dir() else 1
     return Processes(
         min(jobs or n_threads(), max(1, n_files)), memory=None if memory is None else round(memory * _GIGABYTE)
@@ -183,7 +188,7 @@ class _Inner:
 
     def _call(self, source: Path, target: Path) -> None:
         command = self._command()
-        given = [*self.arguments, "--out", str(target), "--quiet", "--", str(source)]
+        given = [*self.arguments, "--out", f"{target}/", "--quiet", "--", str(source)]
         with command.make_context(f"unweave {self.name}", given) as context:
             command.invoke(context)
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,11 @@ import click
 from unweave import cross as mosaic
 from unweave.audio import Audio, load
 from unweave.cli.names import track_of
-from unweave.cli.onefile import check_target, file_options, working
+from unweave.cli.onefile import check_target, file_options
 from unweave.cli.onesound import chosen_file, save_sound, sound_options, tell
 from unweave.cli.options import Declared, HeadedCommand, option, talk_options
-from unweave.cli.progress import Watch
-from unweave.cli.request import default_of, stft_options
+from unweave.cli.progress import Watch, by_stages, followed, working
+from unweave.cli.request import default_of, own, stft_options
 from unweave.cli.sounds import SoundFile, require_gain
 from unweave.cli.sources import STDIN, Recording, read_recording
 from unweave.errors import Incompatible, InvalidInput, UnweaveError
@@ -47,10 +48,8 @@ _OPTIONS = {
 """What the library calls by other names than the command line."""
 
 
-def _own(*names: str, **settings: Any) -> Declared:
-    """An option whose default is that of the parameter of `unweave.cross.cross` with its name."""
-    field = names[-1].removeprefix("--").replace("-", "_")
-    return option(_MOSAIC, *names, default=default_of(mosaic.cross, field), **settings)
+_own = partial(own, mosaic.cross, _MOSAIC)
+"""An option with the default that the library has."""
 
 
 def _part(which: str) -> Declared:
@@ -198,14 +197,6 @@ def _range(job: _Job, which: str) -> dict[str, Any]:
 
 
 def _made(job: _Job, source: Audio, target: Audio, watch: Watch) -> Audio:
-    steps, stage = mosaic.cross_steps(source, target, job.plan, stft=job.stft), ""
-    while True:
-        try:
-            progress = next(steps)
-        except StopIteration as end:
-            sound: Audio = end.value
-            return sound
-        if progress.stage != stage:
-            stage = progress.stage
-            watch.stage(stage)
-        watch.at(progress.share)
+    tell = by_stages(watch)
+    steps = mosaic.cross_steps(source, target, job.plan, stft=job.stft)
+    return followed(steps, lambda progress: tell(progress.stage, progress.share))

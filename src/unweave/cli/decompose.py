@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import json
 import sys
-from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import click
 
 from unweave.cli.job import AUTO_RULE, RESYNTHESES, Job, default_of
-from unweave.cli.options import BetaType, CountType, Declared, GainType, HeadedCommand, option, talk_options
-from unweave.cli.progress import watch_for
+from unweave.cli.options import (
+    BetaType,
+    CountType,
+    Declared,
+    FolderType,
+    GainType,
+    HeadedCommand,
+    option,
+    talk_options,
+)
+from unweave.cli.progress import working
 from unweave.cli.table import table, where_to_look
 from unweave.cli.talk import say, warn
 from unweave.cli.work import take_apart
@@ -22,7 +29,6 @@ from unweave.formats import FORMATS
 from unweave.framing import STFT, WINDOWS
 from unweave.plan import STARTS
 from unweave.rules import RULES
-from unweave.threads import limit
 
 __all__ = ["decompose"]
 
@@ -214,7 +220,7 @@ def _subtypes() -> str:
     _FILES,
     "-o",
     "--out",
-    type=click.Path(path_type=Path),
+    type=FolderType(),
     metavar="DIR",
     show_default="<name>-unweave",
     help="The folder.",
@@ -238,11 +244,7 @@ def decompose(recording: str, *, as_json: bool, quiet: bool, threads: int | None
     pictures, a page to listen to, and everything that is needed to go on with them are written into one folder.
     """
     piped = as_json and not sys.stdout.isatty()
-    with ExitStack() as stack:
-        if threads:
-            stack.enter_context(limit(threads))
-        watch = watch_for(quiet=quiet or piped)
-        stack.callback(watch.close)
+    with working(threads, quiet=quiet or piped) as watch:
         outcome = take_apart(Job(input=recording, **options), watch)
     for note in outcome.notes:
         if not quiet:

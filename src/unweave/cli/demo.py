@@ -13,7 +13,7 @@ from unweave import __version__
 from unweave.audio import Audio, load, save
 from unweave.cli.failure import one_line
 from unweave.cli.job import Job
-from unweave.cli.options import HeadedCommand, option
+from unweave.cli.options import FolderType, HeadedCommand, option
 from unweave.cli.output import MANIFEST, MANIFEST_FORMAT, OutputFolder, is_ours
 from unweave.cli.progress import watch_for
 from unweave.cli.table import table
@@ -40,7 +40,7 @@ Examples:
     "Options",
     "-o",
     "--out",
-    type=click.Path(path_type=Path),
+    type=FolderType(),
     default=Path("unweave-demo"),
     metavar="DIR",
     help="The folder. One of an earlier demo is replaced.",

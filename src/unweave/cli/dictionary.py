@@ -86,6 +86,8 @@ def dictionary(
     """
     require_extension(out)
     check_target(out, overwrite=overwrite, inputs=files)
+    if sample_rate is not None and not any(map(_is_matrix, files)):
+        raise InvalidInput("--sample-rate is for .npy and .csv: the other files know their rate.")
     found = Dictionary.merge(*(_read(name, sample_rate) for name in files))
     found = found if select is None else found.select(_which(found, select))
     found = found if drop is None else found.drop(_which(found, drop))
@@ -106,11 +108,15 @@ def dictionary(
 
 
 def _read(name: str, sample_rate: float | None) -> Dictionary:
-    if Path(name).suffix.lower() in (".npy", ".csv"):
+    if _is_matrix(name):
         if sample_rate is None:
             raise InvalidInput(f"{name} does not say its rate: say --sample-rate.")
         return read_dictionary(name, sample_rate=sample_rate)
     return load_dictionary(name)
+
+
+def _is_matrix(name: str) -> bool:
+    return Path(name).suffix.lower() in (".npy", ".csv")
 
 
 def _relabelled(found: Dictionary, text: str) -> Dictionary:

@@ -13,8 +13,8 @@ from typing import Any
 
 import click
 
-from unweave.cli.onefile import working
 from unweave.cli.options import TALK, HeadedCommand, option, threads_option
+from unweave.cli.progress import working
 from unweave.cli.talk import say, warn
 from unweave.corpus import find_sounds
 from unweave.errors import InvalidInput, ReadError

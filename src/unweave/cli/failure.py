@@ -12,7 +12,7 @@ import click
 from unweave.cli.interrupts import Interrupted
 from unweave.errors import Incompatible, InvalidInput, UnweaveError
 
-__all__ = ["USAGE", "exit_code", "is_expected", "one_line", "sentence"]
+__all__ = ["CTRL_C", "USAGE", "exit_code", "is_expected", "one_line", "sentence"]
 
 FAILURE, USAGE, CTRL_C = 1, 2, 130
 

@@ -9,9 +9,9 @@ from typing import Any
 import click
 
 from unweave.audio import Audio
-from unweave.cli.known import KNOWN, bases_name, known_options, own, read_known
+from unweave.cli.known import KNOWN, bases_name, known_options, read_known
 from unweave.cli.options import HeadedCommand, option
-from unweave.cli.request import Request, output_options, recording_options
+from unweave.cli.request import Request, output_options, own, recording_options
 from unweave.cli.split import split
 from unweave.dictionary import Dictionary
 from unweave.errors import InvalidInput, WriteError

@@ -85,8 +85,8 @@ def _run(name: str, arguments: Sequence[str]) -> None:
             f"fluid-{name} is not part of unweave, which has {', '.join(NAMES)}: use FluCoMa's own program for it."
         )
     # The library, which a question for the version need not wait for.
-    from unweave.cli.onefile import working
     from unweave.cli.programs import PROGRAMS
+    from unweave.cli.progress import working
     from unweave.flucoma.buffers import write_buffers
 
     program = PROGRAMS[name]

@@ -10,7 +10,7 @@ from unweave.cli.options import F, option
 from unweave.cli.painted import read_painted
 from unweave.errors import InvalidInput
 from unweave.guide import Guide
-from unweave.noteformats import read_notes
+from unweave.notes.formats import read_notes
 
 __all__ = ["assignments", "guide_of", "hint_options"]
 

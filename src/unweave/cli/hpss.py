@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import click
@@ -10,8 +11,8 @@ import click
 from unweave import hpss as library
 from unweave.arrays import Samples
 from unweave.audio import Audio
-from unweave.cli.options import Declared, HeadedCommand, option
-from unweave.cli.request import Request, default_of, output_options, recording_options, stft_of, stft_options
+from unweave.cli.options import HeadedCommand
+from unweave.cli.request import Request, output_options, own, recording_options, stft_of, stft_options
 from unweave.cli.split import split
 from unweave.framing import STFT
 from unweave.hpss import MODES, HPSSModel
@@ -33,11 +34,8 @@ _PARTS = ("harmonic", "percussive", "residual")
 _THRESHOLD = {"type": (float, float, float, float), "metavar": "F1 A1 F2 A2"}
 
 
-def _own(heading: str, name: str, **settings: Any) -> Declared:
-    """An option with the default that the library has."""
-    default = default_of(library.hpss, name.removeprefix("--").replace("-", "_"))
-    shown = {"show_default": " ".join(f"{each:g}" for each in default)} if isinstance(default, tuple) else {}
-    return option(heading, name, default=default, **shown, **settings)
+_own = partial(own, library.hpss)
+"""An option with the default that the library has."""
 
 
 @click.command(cls=HeadedCommand, epilog=_EXAMPLES)

@@ -11,6 +11,7 @@ import click
 from unweave.cli.facts import describe_file
 from unweave.cli.failure import one_line
 from unweave.cli.options import HeadedCommand, option
+from unweave.cli.sources import refuse_stdin
 from unweave.cli.talk import say
 
 __all__ = ["columns", "info", "told"]
@@ -79,6 +80,8 @@ def info(files: tuple[str, ...], *, as_json: bool) -> None:
     FILE is a sound, a dictionary or a decomposition (.npz, .safetensors), seeds (.npz), a matrix (.npy), or the folder
     of a decomposition.
     """
+    for name in files:
+        refuse_stdin(name)
     found = [describe_file(name) for name in files]
     say(json.dumps(found, indent=2) if as_json else "\n\n".join("\n".join(told(each)) for each in found))
 

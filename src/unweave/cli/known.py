@@ -11,25 +11,18 @@ from typing import Any
 import click
 
 from unweave.cli.options import Declared, F, option
-from unweave.cli.request import default_of
+from unweave.cli.request import own
 from unweave.cli.sources import file_digest, read_bases
 from unweave.dictionary import Dictionary
 from unweave.errors import InvalidInput, UnweaveError
 from unweave.framing import STFT, WINDOWS
 from unweave.sorting import Sorter, is_sorter
 
-__all__ = ["KNOWN", "bases_name", "known_options", "own", "read_kit", "read_known"]
+__all__ = ["KNOWN", "bases_name", "known_options", "read_dictionary", "read_kit", "read_known"]
 
 KNOWN, _ANALYSIS = "The known sounds", "Analysis"
 _STFT_FIELDS = ("n_fft", "hop_length", "win_length", "window")
 _LENGTHS = {"type": click.IntRange(min=1), "metavar": "N"}
-
-
-def own(function: Callable[..., Any], heading: str, *names: str, **settings: Any) -> Declared:
-    """An option whose default is that of the parameter of ``function`` with its name."""
-    field = next((name for name in names if not name.startswith("-")), "")
-    long = next(name for name in names if name.startswith("--")).removeprefix("--").partition("/")[0]
-    return option(heading, *names, default=default_of(function, field or long.replace("-", "_")), **settings)
 
 
 def known_options(function: Callable[..., Any]) -> Declared:
@@ -128,8 +121,17 @@ def read_kit(path: str) -> Dictionary | Sorter:
     ReadError, InvalidInput
         The file is neither.
     """
-    if is_sorter(path):
-        return Sorter.load(path)
+    return Sorter.load(path) if is_sorter(path) else read_dictionary(path)
+
+
+def read_dictionary(path: str) -> Dictionary:
+    """A dictionary for ``--with``.
+
+    Raises
+    ------
+    ReadError, InvalidInput
+        The file is none.
+    """
     bases = read_bases(path)
     if not isinstance(bases, Dictionary):
         raise InvalidInput(f"{path} is a matrix without names: --with needs a dictionary, as learn makes it.")

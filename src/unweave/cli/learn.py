@@ -14,10 +14,11 @@ import click
 from unweave.audio import load
 from unweave.cli.facts import describe_dictionary, describe_sorter
 from unweave.cli.info import told
-from unweave.cli.onefile import check_target, file_options, working
+from unweave.cli.onefile import check_target, file_options
 from unweave.cli.options import BetaType, Declared, HeadedCommand, option, talk_options
-from unweave.cli.progress import Watch
+from unweave.cli.progress import Watch, working
 from unweave.cli.request import Request, default_of, stft_options
+from unweave.cli.sources import refuse_stdin
 from unweave.cli.talk import say
 from unweave.corpus import find_sounds
 from unweave.dictionary import Dictionary
@@ -166,6 +167,7 @@ def _refuse_together(blind: bool, labels: str | None, sorter: bool, exemplars: b
 
 def _files(name: str) -> list[str]:
     """A file, or the sounds in a folder and in those below it, by their names."""
+    refuse_stdin(name)
     path = Path(name)
     if not path.is_dir():
         return [name]

@@ -24,7 +24,7 @@ from unweave.cli.sources import Recording, file_digest
 from unweave.parts import Decomposition
 from unweave.rules import Extrapolated, default_rule
 
-__all__ = ["describe", "recording_facts", "write_manifest"]
+__all__ = ["describe", "file_facts", "recording_facts", "write_manifest"]
 
 _VERSION = 1
 _ELSEWHERE = {"input", "out", "overwrite", "n_fft", "hop_length", "win_length", "window"}
@@ -132,13 +132,14 @@ def _centroid(parts: Decomposition, k: int) -> float | None:
     return float(power @ parts.frequencies) / total if total > 0 else None
 
 
+def file_facts(path: Path, name: str) -> dict[str, Any]:
+    """What a manifest says of a file that was written."""
+    return {"file": _text(name), "size": path.stat().st_size, "sha256": file_digest(path)}
+
+
 def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
     """List the files of the folder in the manifest, and write it."""
     found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    manifest["files"] = [
-        {"file": name, "size": (folder / name).stat().st_size, "sha256": file_digest(folder / name)}
-        for name in found
-        if name != MANIFEST
-    ]
+    manifest["files"] = [file_facts(folder / name, name) for name in found if name != MANIFEST]
     text = json.dumps(manifest, indent=2, ensure_ascii=False, allow_nan=False)
     (folder / MANIFEST).write_text(text + "\n", "utf-8")

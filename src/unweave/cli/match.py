@@ -14,24 +14,25 @@ import click
 import numpy as np
 
 from unweave.arrays import Matrix
-from unweave.audio import Audio, save
-from unweave.cli.failure import one_line
-from unweave.cli.known import known_options, own, read_known
-from unweave.cli.onefile import check_target, working
-from unweave.cli.options import HeadedCommand, option, threads_option
-from unweave.cli.progress import Watch
-from unweave.cli.request import Request, default_of, recording_options
-from unweave.cli.sources import read_recording
+from unweave.audio import Audio, SoundStream, save
+from unweave.cli.failure import CTRL_C, one_line
+from unweave.cli.known import known_options, read_known
+from unweave.cli.onefile import check_target
+from unweave.cli.options import FileType, HeadedCommand, option, threads_option
+from unweave.cli.progress import Watch, working
+from unweave.cli.request import Request, default_of, own, recording_options
+from unweave.cli.sources import open_recording
 from unweave.cli.talk import say, warn
 from unweave.errors import InvalidInput
+from unweave.formats import ENDINGS
 from unweave.matching import NMFMatch, match_by
-from unweave.onsets import Onset, OnsetPicker, find_onsets, lead_of
+from unweave.onsets import RISE, Onset, OnsetPicker, find_onsets, lead_of
 from unweave.words import counted
 
 __all__ = ["match"]
 
 _BLOCK = 2**16
-"""Samples of the recording that are listened to at a time."""
+"""Most samples of the recording that are listened to at a time."""
 
 _EXAMPLES = """\b
 Examples:
@@ -43,6 +44,8 @@ Examples:
       fewer false ones, for programs
   unweave match loop.wav --bases kit.npz --wav levels.wav --smoothing 0.05
       a channel for each sound, a sample for every frame
+  arecord -f cd -t wav | unweave match - --bases kit.npz --onsets --jsonl
+      a live sound, as it comes
 """
 
 _ACTIVATIONS, _ONSETS, _RESULT = "Activations", "Onsets", "The result"
@@ -83,7 +86,7 @@ _MATCH, _PICK = ("smoothing", "threshold"), ("threshold", "refractory", "look_ah
 @option(
     _RESULT,
     "--wav",
-    type=click.Path(path_type=Path),
+    type=FileType(),
     metavar="FILE",
     help="Write a sound with a channel for each label and a sample for each frame.",
 )
@@ -105,35 +108,34 @@ def match(
     """Say how loud the sounds that a dictionary knows are in the recording INPUT, frame by frame.
 
     An activation is in units of its basis. It is what NMFMatch tells of a stream. With --onsets: when each begins.
+    What is printed is printed as soon as it is known; a wav from standard input may have no end.
     """
     _refuse_senseless(context, onsets, wav)
     request = Request.of("match", options)
     settings = request.settings
     path = settings["bases"]
     if wav is not None:
-        check_target(wav, overwrite=overwrite, inputs=[request.input, path])
+        check_target(wav, overwrite=overwrite, inputs=[request.input, path], named="--wav")
     # Rows are printed as they are known: in the same terminal a line of progress would be in their way.
-    rows = wav is None and not onsets
-    with working(request.threads, quiet=quiet or (rows and sys.stdout.isatty())) as watch, request.told():
+    with working(request.threads, quiet=quiet or (wav is None and sys.stdout.isatty())) as watch, request.told():
         bases, stft = read_known(settings)
         chosen = {name: settings[name] for name in ("n_iter", "warm_start")}
         picks = {name: settings[name] for name in (_PICK if onsets else _MATCH) if settings[name] is not None}
         looked = {} if onsets else picks
         NMFMatch(bases, stft=stft, **chosen, **looked)  # refuses what cannot be before the recording is read
         watch.stage("reading")
-        audio = read_recording(request.input, request.start, request.duration, request.sample_rate).audio
-        hearer = NMFMatch(bases, stft=stft, sample_rate=audio.sample_rate, **chosen, **looked)
-        heard = _heard(audio, hearer, watch)
-        if onsets:
-            found = _picked(heard, hearer, lead_of(hearer.stft, audio.sample_rate), picks)
-        elif wav is not None:
-            activations = np.concatenate(list(heard), axis=1)
-        else:
-            for lines in _told_activations(heard, hearer, form):
-                say(lines)
-    if onsets:
-        say(_told_onsets(found, form))
-    elif wav is not None:
+        with open_recording(request.input, request.start, request.duration, request.sample_rate, _BLOCK) as sound:
+            hearer = NMFMatch(bases, stft=stft, sample_rate=sound.sample_rate, **chosen, **looked)
+            heard = _heard(sound, hearer, watch)
+            if wav is not None:
+                activations = np.concatenate(list(heard), axis=1)
+            elif onsets:
+                lead = lead_of(hearer.stft, sound.sample_rate)
+                picker = OnsetPicker(hearer.labels, hearer.frame_rate, lead=lead, **picks)
+                _print(_told_onsets(_picked(heard, picker), form))
+            else:
+                _print(_told_activations(heard, hearer, form))
+    if wav is not None:
         _write(wav, activations, hearer, quiet)
 
 
@@ -145,6 +147,8 @@ def _refuse_senseless(context: click.Context, onsets: bool, wav: Path | None) ->
 
     if onsets and wav is not None:
         raise InvalidInput("--wav holds activations, and --onsets makes none: leave one of them out.")
+    if wav is not None and wav.suffix.lower() in ENDINGS - {".wav"}:
+        raise InvalidInput(f"--wav={wav} would hold a wav all the same: end its name in .wav.")
     if wav is not None and said("form"):
         raise InvalidInput("--wav writes a sound, and --csv or --jsonl print text: leave one of them out.")
     if onsets and said("smoothing"):
@@ -154,19 +158,48 @@ def _refuse_senseless(context: click.Context, onsets: bool, wav: Path | None) ->
             raise InvalidInput(f"--{name.replace('_', '-')} is for onsets: say --onsets too.")
 
 
-def _heard(audio: Audio, hearer: NMFMatch, watch: Watch) -> Iterator[Matrix]:
+def _heard(sound: SoundStream, hearer: NMFMatch, watch: Watch) -> Iterator[Matrix]:
     """The activations, piece by piece."""
     watch.stage("listening")
-    for begin in range(0, audio.n_samples, _BLOCK):
-        watch.at(begin / audio.n_samples)
-        yield hearer.process(audio.samples[:, begin : begin + _BLOCK])
+    done = 0
+    for block in sound.blocks:
+        if sound.n_samples:
+            watch.at(done / sound.n_samples)
+        done += block.shape[1]
+        yield hearer.process(block)
     yield hearer.flush()
 
 
-def _picked(heard: Iterable[Matrix], hearer: NMFMatch, lead: float, picks: dict[str, Any]) -> list[Onset]:
-    picker = OnsetPicker(hearer.labels, hearer.frame_rate, lead=lead, **picks)
-    found = [onset for piece in heard for onset in picker.process(piece)]
-    return sorted([*found, *picker.flush()], key=lambda onset: (onset.time, hearer.labels.index(onset.label)))
+def _picked(heard: Iterable[Matrix], picker: OnsetPicker) -> Iterator[list[Onset]]:
+    """The onsets in the order of their times, each as soon as none can come that is earlier."""
+    waiting: list[Onset] = []
+    count = 0
+    for piece in heard:
+        waiting = _in_order([*waiting, *picker.process(piece)], picker)
+        count += piece.shape[1]
+        # What is not yet told begins in a later frame than this, and less than a rise, of whole frames, before it.
+        certain = (count - picker.n_late - 2) / picker.frame_rate - RISE + picker.lead
+        yield [onset for onset in waiting if onset.time < certain]
+        waiting = [onset for onset in waiting if onset.time >= certain]
+    yield _in_order([*waiting, *picker.flush()], picker)
+
+
+def _in_order(onsets: Iterable[Onset], picker: OnsetPicker) -> list[Onset]:
+    return sorted(onsets, key=lambda onset: (onset.time, picker.labels.index(onset.label)))
+
+
+def _print(told: Iterable[str]) -> None:
+    """Say lines as they come; a live sound has no other end than an interrupt."""
+    begun = False
+    try:
+        for lines in told:
+            if lines:
+                say(lines)
+                begun = True
+    except KeyboardInterrupt:
+        if not begun:
+            raise
+        raise click.exceptions.Exit(CTRL_C) from None
 
 
 def _rows(rows: Iterable[Sequence[object]]) -> str:
@@ -175,29 +208,31 @@ def _rows(rows: Iterable[Sequence[object]]) -> str:
     return text.getvalue().rstrip("\n")
 
 
-def _told_onsets(onsets: Sequence[Onset], form: str) -> str:
+def _told_onsets(picked: Iterable[Sequence[Onset]], form: str) -> Iterator[str]:
+    """Lines as soon as their onsets are known."""
     if form == "jsonl":
-        lines = ({"time": each.time, "label": each.label, "volume": float(f"{each.volume:.6g}")} for each in onsets)
-        return "\n".join(json.dumps(line, ensure_ascii=False) for line in lines)
-    found = [(f"{each.time:.6f}", each.label, f"{each.volume:.6g}") for each in onsets]
-    return _rows([("time", "label", "volume"), *found])
+        for onsets in picked:
+            told = ({"time": each.time, "label": each.label, "volume": _short(each.volume)} for each in onsets)
+            yield "\n".join(json.dumps(line, ensure_ascii=False) for line in told)
+        return
+    head = [("time", "label", "volume")]  # with the first rows: before these it is not known whether there will be any
+    for onsets in picked:
+        yield _rows([*head, *((f"{each.time:.6f}", each.label, f"{each.volume:.6g}") for each in onsets)])
+        head = []
 
 
 def _told_activations(heard: Iterable[Matrix], hearer: NMFMatch, form: str) -> Iterator[str]:
     """Lines as soon as their frames are known."""
-    if form == "csv":
-        yield _rows([("time", *hearer.labels)])
+    head: list[Sequence[object]] = [("time", *hearer.labels)]
     count = 0
     for piece in heard:
-        times = np.arange(count, count + piece.shape[1]) / hearer.frame_rate
+        rows = list(zip(np.arange(count, count + piece.shape[1]) / hearer.frame_rate, piece.T, strict=True))
         count += piece.shape[1]
         if form == "jsonl":
-            lines = [_object(float(time), hearer.labels, column) for time, column in zip(times, piece.T, strict=True)]
+            yield "\n".join(_object(float(time), hearer.labels, column) for time, column in rows)
         else:
-            rows = zip(times, piece.T, strict=True)
-            lines = [_rows((f"{time:.6f}", *map("{:.6g}".format, column)) for time, column in rows)]
-        if times.size:
-            yield "\n".join(lines)
+            yield _rows([*head, *((f"{time:.6f}", *map("{:.6g}".format, column)) for time, column in rows)])
+            head = []
 
 
 def _object(time: float, labels: Sequence[str], column: Matrix) -> str:

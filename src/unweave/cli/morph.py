@@ -15,10 +15,10 @@ from unweave import morph as library
 from unweave.arrays import Matrix
 from unweave.audio import Audio
 from unweave.cli.names import track_of
-from unweave.cli.onefile import check_target, file_options, working
+from unweave.cli.onefile import check_target, file_options
 from unweave.cli.onesound import chosen_file, save_sound, sound_options, tell
 from unweave.cli.options import HeadedCommand, option, talk_options
-from unweave.cli.progress import Watch
+from unweave.cli.progress import Watch, followed, working
 from unweave.cli.request import default_of
 from unweave.cli.sounds import SoundFile, require_gain
 from unweave.cli.sources import load_decomposition, read_activations, read_bases, read_recording
@@ -202,17 +202,11 @@ def _work(job: _Job, watch: Watch) -> tuple[dict[str, Any], str]:
     playing = _playing(job, source)
     settings = dict(job.settings)
     way, hop = settings.pop("interpolation"), settings.pop("hop_length")
-    stft = source.stft if hop is None else replace(source.stft, hop_length=hop)
     watch.stage("morph")
-    sound = library.morph(
-        source,
-        target,
-        playing,
-        np.array(way),
-        assign=settings.pop("assign") == _BEST,
-        stft=None if hop is None else stft,
-        **settings,
-    )
+    assign = settings.pop("assign") == _BEST
+    stft = None if hop is None else replace(source.stft, hop_length=hop)
+    steps = library.morph_steps(source, target, playing, np.array(way), assign=assign, stft=stft, **settings)
+    sound = followed(steps, watch.at)
     job.file.form.refuse(str(job.out), sound.sample_rate, sound.n_channels, sound.n_samples)
     facts, note = save_sound(job.out, sound, job.file, job.gain, watch.stage)
     played = {name: getattr(job, name) for name in ("source", "target", "activations", "drive")}

@@ -1,4 +1,7 @@
-"""The files that notes are written as: in formats by name, drawn, made audible, and as markers in the recording."""
+"""The files that notes are written as: in formats by name, drawn, made audible, and as markers in the recording.
+
+They fill a folder (`NoteFiles`), or one file is all that is wanted (`NoteFile`).
+"""
 
 from __future__ import annotations
 
@@ -9,21 +12,22 @@ from typing import Any
 
 from unweave import __version__, plot
 from unweave.audio import Audio, save
-from unweave.cli.manifest import recording_facts, write_manifest
+from unweave.cli.manifest import file_facts, recording_facts, write_manifest
 from unweave.cli.notetable import counted
-from unweave.cli.output import MANIFEST_FORMAT
+from unweave.cli.onefile import check_target
+from unweave.cli.output import MANIFEST, MANIFEST_FORMAT, OutputFolder
 from unweave.cli.request import Request
 from unweave.cli.sources import STDIN, Recording
 from unweave.cues import write_cues
 from unweave.errors import InvalidInput, ReadError
-from unweave.noteformats import FORMATS, write_notes
-from unweave.notenames import called
 from unweave.notes import Note
-from unweave.sonification import mix
-from unweave.tempo import Tempo
+from unweave.notes.formats import FORMATS, write_notes
+from unweave.notes.names import called
+from unweave.notes.sonification import mix
+from unweave.notes.tempo import Tempo
 from unweave.wav import read_header
 
-__all__ = ["CUES", "Found", "NoteFiles", "note_formats"]
+__all__ = ["CUES", "Found", "NoteFile", "NoteFiles", "note_formats"]
 
 CUES = "cues"
 """The format that is a copy of the recording with markers."""
@@ -63,13 +67,49 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class NoteFile:
+    """One file that is asked for: notes in a format, those on the grid where there is one."""
+
+    path: Path
+    format: str
+
+    @property
+    def shown(self) -> Path:
+        """What the user is told."""
+        return self.path
+
+    def check(self, request: Request) -> None:
+        """Refuse what can be refused before anything is read."""
+        kit = request.settings["kit"]
+        check_target(self.path, overwrite=request.overwrite, inputs=[request.input, *([kit] if kit else [])])
+
+    def write(self, request: Request, recording: Recording, settings: dict[str, Any], found: Found) -> dict[str, Any]:
+        """Write it, and say what was done with what."""
+        wanted = found.notes if found.quantised is None else found.quantised
+        _write(self.path, self.format, recording.audio, wanted, found.tempo)
+        return _manifest(recording, settings, found) | {"files": [file_facts(self.path, self.path.name)]}
+
+
+@dataclass(frozen=True, slots=True)
 class NoteFiles:
-    """Which files are asked for."""
+    """A folder of the files that are asked for."""
 
     formats: Sequence[str]
     picture: bool
     sound: bool
     division: int | None
+    folder: OutputFolder
+
+    @classmethod
+    def of(cls, request: Request) -> NoteFiles:
+        """Those that the options name."""
+        asked = request.settings
+        return cls(asked["formats"], asked["picture"], asked["sound"], asked["division"], request.folder())
+
+    @property
+    def shown(self) -> Path:
+        """What the user is told."""
+        return self.folder.shown
 
     def names(self) -> list[str]:
         """The files that may come to be."""
@@ -77,20 +117,25 @@ class NoteFiles:
         pictures = [_ONSETS, _ROLL] if self.picture else []
         return [*named, *pictures, *([_SOUND] if self.sound else []), *([_QUANTISED] if self.division else [])]
 
-    def write(self, folder: Path, request: Request, audio: Audio, found: Found) -> None:
-        """Write all of them into a folder."""
+    def check(self, request: Request) -> None:
+        """Refuse what can be refused before anything is read."""
+        self.folder.check([*self.names(), MANIFEST])
+
+    def write(self, request: Request, recording: Recording, settings: dict[str, Any], found: Found) -> dict[str, Any]:
+        """Write all of them, and say what was done with what, in a file of the folder, too."""
+        manifest = _manifest(recording, settings, found)
+        with self.folder as folder:
+            self._fill(folder.path, request, recording.audio, found)
+            write_manifest(folder.path, manifest)
+            folder.commit()
+        return manifest
+
+    def _fill(self, folder: Path, request: Request, audio: Audio, found: Found) -> None:
         for name in self.formats:
             if name == CUES:
                 _write_marked(folder / _MARKED, request, audio, found.notes)
             else:
-                write_notes(
-                    folder / f"notes.{name}",
-                    found.notes,
-                    format=name,
-                    tempo=found.tempo,
-                    duration=audio.duration,
-                    sample_rate=audio.sample_rate,
-                )
+                _write(folder / f"notes.{name}", name, audio, found.notes, found.tempo)
         if found.quantised is not None:
             write_notes(folder / _QUANTISED, found.quantised, tempo=found.tempo)
         if self.picture:
@@ -98,20 +143,24 @@ class NoteFiles:
         if self.sound:
             save(folder / _SOUND, mix(audio, found.notes))
 
-    def manifest(self, folder: Path, recording: Recording, settings: dict[str, Any], found: Found) -> dict[str, Any]:
-        """Say what was done with what, in a file of the folder, too."""
-        manifest: dict[str, Any] = {
-            "format": MANIFEST_FORMAT,
-            "format_version": _VERSION,
-            "unweave": __version__,
-            "command": "transcribe",
-            **recording_facts(recording),
-            "settings": settings,
-            "result": counted(found.notes, found.tempo),
-            "files": [],
-        }
-        write_manifest(folder, manifest)
-        return manifest
+
+def _manifest(recording: Recording, settings: dict[str, Any], found: Found) -> dict[str, Any]:
+    """What was done with what, but for the files."""
+    return {
+        "format": MANIFEST_FORMAT,
+        "format_version": _VERSION,
+        "unweave": __version__,
+        "command": "transcribe",
+        **recording_facts(recording),
+        "settings": settings,
+        "result": counted(found.notes, found.tempo),
+        "files": [],
+    }
+
+
+def _write(path: Path, name: str, audio: Audio, notes: Sequence[Note], tempo: Tempo | None) -> None:
+    """Write notes in a format, with what it tells of the recording."""
+    write_notes(path, notes, format=name, tempo=tempo, duration=audio.duration, sample_rate=audio.sample_rate)
 
 
 def _draw(folder: Path, audio: Audio, notes: Sequence[Note]) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from unweave.cli.failure import one_line
-from unweave.notenames import note_name
 from unweave.notes import Note
-from unweave.tempo import Tempo
+from unweave.notes.names import note_name
+from unweave.notes.tempo import Tempo
 
 __all__ = ["counted", "described", "tempo_sentence"]
 

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import click
+
+from unweave.formats import ENDINGS
 
 __all__ = [
     "TALK",
     "BetaType",
     "CountType",
     "Declared",
+    "FileType",
+    "FolderType",
     "GainType",
     "HeadedCommand",
+    "is_folder",
     "option",
     "stacked",
     "talk_options",
@@ -144,3 +151,50 @@ class GainType(_NumberOrWord):
     """A factor, or 'fit'."""
 
     words: dict[str, float | str] = {"fit": "fit"}  # noqa: RUF012 - a constant, as in the class above
+
+
+_FILES = (*ENDINGS, ".csv", ".html", ".json", ".mid", ".npy", ".npz", ".png", ".safetensors")
+
+
+class FileType(click.Path):
+    """A file that is written; '-' is refused: sounds, tables and archives are not written to standard output."""
+
+    what = "file"
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path."""
+        if value == "-":
+            told = f"'-' is standard output, but a {self.what} is written: name it, or say ./- for that name."
+            self.fail(told, param, ctx)
+        return Path(os.fsdecode(super().convert(value, param, ctx)))
+
+
+class FolderType(FileType):
+    """A folder that is written; who names it as a file is named wants a file, and is told that it will be none.
+
+    An old folder may have any name, and so may a new one that is named with a slash at its end. A file that is there
+    already is refused by whoever writes the folder.
+    """
+
+    what = "folder"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path."""
+        path = super().convert(value, param, ctx)
+        if path.suffix.lower() in _FILES and not (is_folder(value) or os.path.lexists(path)):
+            self.fail(
+                f"{os.fspath(value)!r} is named as a file is, but a folder is written: leave out {path.suffix}, or "
+                "put / behind it.",
+                param,
+                ctx,
+            )
+        return path
+
+
+def is_folder(value: str | os.PathLike[str]) -> bool:
+    """Whether a path, as it was typed, is that of a folder: by a slash at its end, or because one is there."""
+    named = os.fspath(value)
+    return named.endswith(("/", os.sep)) or os.path.isdir(named)  # noqa: PTH112 - Path's own raises where it may not look

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Protocol, TextIO
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Protocol, TextIO, TypeVar
 
-__all__ = ["Line", "Silent", "Watch", "watch_for"]
+from unweave.threads import limit
+
+__all__ = ["Line", "Silent", "Watch", "by_stages", "duration", "followed", "watch_for", "working"]
+
+S = TypeVar("S")
+T = TypeVar("T")
 
 _PAUSE = 0.1
 """Seconds between two looks."""
@@ -96,6 +103,41 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
+def followed(steps: Generator[S, None, T], tell: Callable[[S], None]) -> T:
+    """Run a generator of steps, tell each, and return its value."""
+    while True:
+        try:
+            tell(next(steps))
+        except StopIteration as end:
+            value: T = end.value
+            return value
+
+
+def by_stages(watch: Watch) -> Callable[[str, float], None]:
+    """What tells a watch the share of a stage, and the stage where that is another than before."""
+    now = ""
+
+    def tell(stage: str, share: float) -> None:
+        nonlocal now
+        if stage != now:
+            now = stage
+            watch.stage(stage)
+        watch.at(share)
+
+    return tell
+
+
 def watch_for(quiet: bool) -> Watch:
     """A line on stderr if that is a terminal."""
     return Silent() if quiet or not sys.stderr.isatty() else Line(sys.stderr)
+
+
+@contextmanager
+def working(threads: int | None, *, quiet: bool) -> Iterator[Watch]:
+    """A context with so many threads, whose value is told how far the work is."""
+    watch = watch_for(quiet)
+    with limit(threads) if threads else nullcontext():
+        try:
+            yield watch
+        finally:
+            watch.close()

@@ -16,14 +16,14 @@ import click
 
 from unweave.audio import load, save
 from unweave.cli.names import track_of
-from unweave.cli.options import Declared, F, GainType, option, stacked, talk_options
+from unweave.cli.options import Declared, F, FolderType, GainType, option, stacked, talk_options
 from unweave.cli.output import OutputFolder
 from unweave.cli.sources import STDIN
 from unweave.errors import Incompatible, InvalidInput
 from unweave.formats import FORMATS
 from unweave.framing import STFT, WINDOWS
 
-__all__ = ["Request", "default_of", "output_options", "recording_options", "stft_of", "stft_options"]
+__all__ = ["Request", "default_of", "output_options", "own", "recording_options", "stft_of", "stft_options"]
 
 _RECORDING, _ANALYSIS, _FILES = "The recording", "Analysis", "Output folder"
 _STFT_FIELDS = ("n_fft", "hop_length", "win_length", "window")
@@ -32,6 +32,15 @@ _STFT_FIELDS = ("n_fft", "hop_length", "win_length", "window")
 def default_of(function: Callable[..., Any], name: str) -> Any:
     """The default of a parameter of a function or of a dataclass."""
     return inspect.signature(function).parameters[name].default
+
+
+def own(function: Callable[..., Any], heading: str, *names: str, **settings: Any) -> Declared:
+    """An option whose default is that of the parameter of ``function`` with its name."""
+    field = next((name for name in names if not name.startswith("-")), "")
+    long = next(name for name in names if name.startswith("--")).removeprefix("--").partition("/")[0]
+    default = default_of(function, field or long.replace("-", "_"))
+    shown = {"show_default": " ".join(f"{each:g}" for each in default)} if isinstance(default, tuple) else {}
+    return option(heading, *names, default=default, **{**shown, **settings})
 
 
 def recording_options(function: F) -> F:
@@ -114,7 +123,7 @@ def output_options(command: str) -> Declared:
                 _FILES,
                 "-o",
                 "--out",
-                type=click.Path(path_type=Path),
+                type=FolderType(),
                 metavar="DIR",
                 show_default=f"<name>-{command}",
                 help="The folder.",

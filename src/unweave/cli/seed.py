@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,10 @@ from unweave.audio import Audio
 from unweave.cli.facts import describe_dictionary, sound_length
 from unweave.cli.failure import one_line
 from unweave.cli.info import columns
-from unweave.cli.onefile import check_target, file_options, working
-from unweave.cli.options import BetaType, Declared, HeadedCommand, option, talk_options
-from unweave.cli.progress import Watch
-from unweave.cli.request import Request, default_of, recording_options, stft_options
+from unweave.cli.onefile import check_target, file_options
+from unweave.cli.options import BetaType, HeadedCommand, option, talk_options
+from unweave.cli.progress import Watch, followed, working
+from unweave.cli.request import Request, own, recording_options, stft_options
 from unweave.cli.sources import STDIN, read_recording
 from unweave.cli.talk import say
 from unweave.divergence import BETAS
@@ -43,11 +44,8 @@ _COUNTING, _STARTING = "How many", "What they start from"
 _SHARES = (0.5, 0.75, 0.9, 0.95, 0.99)
 
 
-def _own(heading: str, name: str, **settings: Any) -> Declared:
-    """An option whose default is that of `unweave.seeds.seed`."""
-    return option(
-        heading, name, default=default_of(seed_function, name.removeprefix("--").replace("-", "_")), **settings
-    )
+_own = partial(own, seed_function)
+"""An option with the default that the library has."""
 
 
 @click.command(cls=HeadedCommand, epilog=_EXAMPLES)
@@ -110,12 +108,7 @@ def _found(request: Request, watch: Watch) -> Seeds:
     watch.stage("singular values")
     steps = seed_steps(sound, stft=stft, rng=settings.pop("seed"), **settings)
     total = 2 * stft.n_frames(n_samples)
-    while True:
-        try:
-            watch.at(next(steps) / total)
-        except StopIteration as end:
-            found: Seeds = end.value
-            return found
+    return followed(steps, lambda done: watch.at(done / total))
 
 
 def _described(found: Seeds) -> dict[str, Any]:

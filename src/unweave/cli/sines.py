@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -13,9 +14,9 @@ import click
 from unweave import sines as library
 from unweave.arrays import Samples
 from unweave.audio import Audio
-from unweave.cli.options import Declared, HeadedCommand, option
+from unweave.cli.options import HeadedCommand, option
 from unweave.cli.output import MANIFEST
-from unweave.cli.request import Request, default_of, output_options, recording_options, stft_of, stft_options
+from unweave.cli.request import Request, output_options, own, recording_options, stft_of, stft_options
 from unweave.cli.sheets import write_lines
 from unweave.cli.sources import STDIN
 from unweave.cli.split import split, whole
@@ -40,10 +41,8 @@ _PARTS = ("sines", "residual")
 _HEADER = "track,channel,time,frequency,level"
 
 
-def _own(heading: str, name: str, **settings: Any) -> Declared:
-    """An option with the default that the library has."""
-    parameter = name.removeprefix("--").replace("-", "_")
-    return option(heading, name, default=default_of(library.sines, parameter), **settings)
+_own = partial(own, library.sines)
+"""An option with the default that the library has."""
 
 
 @click.command(cls=HeadedCommand, epilog=_EXAMPLES)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import hashlib
 import io
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 
 from unweave import interchange
 from unweave.arrays import Matrix
-from unweave.audio import Audio, load
+from unweave.audio import Audio, SoundStream, load, open_stream
 from unweave.dictionary import Dictionary
 from unweave.errors import InvalidInput, ReadError, UnweaveError
 from unweave.npz import read_npy
@@ -24,10 +27,12 @@ __all__ = [
     "file_digest",
     "load_decomposition",
     "load_dictionary",
+    "open_recording",
     "read_activations",
     "read_bases",
     "read_recording",
     "read_weights",
+    "refuse_stdin",
 ]
 
 STDIN = "-"
@@ -50,20 +55,58 @@ class _NamedBytes(io.BytesIO):
 
 def read_recording(name: str, start: float, duration: float | None, sample_rate: float | None) -> Recording:
     """Read a file, or standard input for '-'."""
-    if duration == 0:
-        raise InvalidInput("duration=0 takes nothing of the recording: leave it out, or give more than 0 seconds.")
+    _refuse_nothing(duration)
     path = Path(name)
     if name != STDIN and (not path.exists() or path.is_file() or path.is_dir()):
         audio = load(path, start=start, duration=duration, sample_rate=sample_rate)
         return Recording(audio, path.name, file_digest(path))
     # A stream can be read once only.
-    if name == STDIN and sys.stdin is None:
-        raise ReadError("stdin is closed: pipe a sound file into it.")
+    _refuse_closed(name)
     content = _NamedBytes(sys.stdin.buffer.read() if name == STDIN else path.read_bytes())
     content.name = "stdin" if name == STDIN else name
     digest = hashlib.sha256(content.getbuffer()).hexdigest()
     audio = load(content, start=start, duration=duration, sample_rate=sample_rate)
     return Recording(audio, PurePath(content.name).name, digest)
+
+
+@contextmanager
+def open_recording(
+    name: str, start: float, duration: float | None, sample_rate: float | None, n_block: int
+) -> Iterator[SoundStream]:
+    """A context with a file, or standard input for '-', that is read as it comes."""
+    _refuse_nothing(duration)
+    _refuse_closed(name)
+    source = cast("BinaryIO", _Stdin(sys.stdin.buffer)) if name == STDIN else Path(name)
+    with open_stream(source, start=start, duration=duration, sample_rate=sample_rate, n_block=n_block) as sound:
+        yield sound
+
+
+class _Stdin:
+    """Standard input as a file with a name that errors can call it by."""
+
+    name = "stdin"
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
+def _refuse_nothing(duration: float | None) -> None:
+    if duration == 0:
+        raise InvalidInput("duration=0 takes nothing of the recording: leave it out, or give more than 0 seconds.")
+
+
+def _refuse_closed(name: str) -> None:
+    if name == STDIN and sys.stdin is None:
+        raise ReadError("stdin is closed: pipe a sound file into it.")
+
+
+def refuse_stdin(name: str) -> None:
+    """Refuse '-', where a file is read more than once."""
+    if name == STDIN:
+        raise InvalidInput("- is standard input, which can be read once only: name a file, or say ./- for that name.")
 
 
 def file_digest(path: Path) -> str:

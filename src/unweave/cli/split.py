@@ -38,12 +38,11 @@ from unweave.audio import Audio
 from unweave.cli.failure import one_line
 from unweave.cli.manifest import recording_facts, write_manifest
 from unweave.cli.output import MANIFEST, MANIFEST_FORMAT
-from unweave.cli.progress import Watch, watch_for
+from unweave.cli.progress import Watch, working
 from unweave.cli.request import Request
 from unweave.cli.sounds import FIT_DB, Meter, SoundFile, require_gain, sound_file
 from unweave.cli.sources import Recording, read_recording
 from unweave.cli.talk import say, warn
-from unweave.threads import limit
 
 __all__ = ["Make", "Named", "split", "split_named", "whole", "write_named"]
 
@@ -122,11 +121,7 @@ _Outcome = tuple[dict[str, Any], str, Path]
 def _told(request: Request, work: Callable[[Watch], _Outcome]) -> None:
     """Do the work with its progress told, and tell what came of it."""
     piped = request.as_json and not sys.stdout.isatty()
-    with ExitStack() as stack:
-        if request.threads:
-            stack.enter_context(limit(request.threads))
-        watch = watch_for(quiet=request.quiet or piped)
-        stack.callback(watch.close)
+    with working(request.threads, quiet=request.quiet or piped) as watch:
         manifest, note, shown = work(watch)
     if note and not request.quiet:
         warn(note)

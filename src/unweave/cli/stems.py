@@ -12,10 +12,10 @@ import click
 from unweave.audio import Audio
 from unweave.cli.filter import file_names
 from unweave.cli.hints import assignments, guide_of, hint_options
-from unweave.cli.known import bases_name, own, read_kit
+from unweave.cli.known import bases_name, read_kit
 from unweave.cli.options import HeadedCommand, option
 from unweave.cli.progress import Watch
-from unweave.cli.request import Request, output_options, recording_options
+from unweave.cli.request import Request, output_options, own, recording_options
 from unweave.cli.split import split_named
 from unweave.corpus import find_sounds
 from unweave.drums import CLASSES, Drums
@@ -23,8 +23,8 @@ from unweave.errors import InvalidInput, ReadError
 from unweave.examples import Like
 from unweave.framing import STFT
 from unweave.guide import Guide
-from unweave.noteformats import read_notes
 from unweave.notes import Note
+from unweave.notes.formats import read_notes
 from unweave.sorting import Sorter
 from unweave.stems import KINDS, Examples, separate
 

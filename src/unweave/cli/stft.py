@@ -16,17 +16,18 @@ from click.core import ParameterSource
 from unweave.arrays import Matrix
 from unweave.audio import Audio, load, save
 from unweave.cli.failure import one_line
-from unweave.cli.onefile import check_target, file_options, working
-from unweave.cli.options import HeadedCommand, option, talk_options
+from unweave.cli.onefile import check_target, file_options
+from unweave.cli.options import FileType, HeadedCommand, option, talk_options
+from unweave.cli.progress import working
 from unweave.cli.request import Request, default_of, recording_options, stft_of, stft_options
 from unweave.cli.sheets import read_sheet, write_sheet
 from unweave.cli.sources import STDIN, read_recording
 from unweave.cli.talk import say
-from unweave.errors import Incompatible, InvalidInput, ReadError
+from unweave.errors import Incompatible, InvalidInput
 from unweave.files import write_several
 from unweave.formats import choose_format
 from unweave.framing import STFT
-from unweave.npz import read_npz, understood, write_npz
+from unweave.npz import saved, write_npz
 from unweave.polar import PADDINGS, from_polar, to_polar
 from unweave.words import counted
 
@@ -83,7 +84,7 @@ _IN_FILE = ("n_fft", "hop_length", "win_length", "window", "zeros_after", "paddi
 @option(
     "Output file",
     "--phase",
-    type=click.Path(path_type=Path),
+    type=FileType(),
     metavar="FILE",
     help="The file of the phase, where that of the magnitude is .wav or .csv.",
 )
@@ -129,8 +130,9 @@ class _Task:
         if phase is not None and phase == out:
             raise InvalidInput(f"--phase and --out are both {out}: each needs a file of its own.")
         inputs = [request.input, *([phase] if inverse and phase else [])]
-        for target in [out, *([phase] if phase and not inverse else [])]:
-            check_target(target, overwrite=overwrite, inputs=inputs)
+        check_target(out, overwrite=overwrite, inputs=inputs)
+        if phase is not None and not inverse:
+            check_target(phase, overwrite=overwrite, inputs=inputs, named="--phase")
         return cls(request, out, phase)
 
     @property
@@ -208,11 +210,7 @@ def _from_npz(task: _Task, name: str) -> Audio:
     for option_ in _IN_FILE:
         if context.get_parameter_source(option_) is ParameterSource.COMMANDLINE and option_ != "length":
             raise InvalidInput(f"{name} knows its --{option_.replace('_', '-')}: leave it out.")
-    arrays, settings = read_npz(name, "magnitude and phase")
-    if settings.get("format") != _FORMAT:
-        held = ", ".join(sorted(arrays)) or "nothing"
-        raise ReadError(f"{name} is not magnitude and phase of unweave: it holds {held}.")
-    with understood(name):
+    with saved(name, "magnitude and phase", (_FORMAT,)) as (arrays, settings):
         pair = arrays["magnitude"], arrays["phase"]
         found = STFT(**settings["stft"])
         rate, padding, n_samples = (settings[key] for key in ("sample_rate", "padding", "n_samples"))

@@ -5,28 +5,25 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from unweave.cli.failure import one_line
-from unweave.cli.known import bases_name, own
-from unweave.cli.notefiles import CUES, Found, NoteFiles, note_formats
+from unweave.cli.known import bases_name, read_dictionary
+from unweave.cli.notefiles import CUES, Found, NoteFile, NoteFiles, note_formats
 from unweave.cli.notetable import described, tempo_sentence
-from unweave.cli.onefile import working
-from unweave.cli.options import HeadedCommand, option, talk_options
-from unweave.cli.output import MANIFEST
-from unweave.cli.progress import Watch
-from unweave.cli.request import Request, recording_options
-from unweave.cli.sources import read_bases, read_recording
+from unweave.cli.options import FileType, FolderType, HeadedCommand, is_folder, option, talk_options
+from unweave.cli.progress import Watch, working
+from unweave.cli.request import Request, own, recording_options
+from unweave.cli.sources import read_recording
 from unweave.cli.talk import say, warn
-from unweave.dictionary import Dictionary
 from unweave.errors import InvalidInput
-from unweave.noteformats import FORMATS
-from unweave.notenames import pitch_named
 from unweave.notes import Note
-from unweave.tempo import FASTEST, SLOWEST, as_tempo, find_tempo, quantise
+from unweave.notes.formats import FORMATS, format_of
+from unweave.notes.names import pitch_named
+from unweave.notes.tempo import FASTEST, SLOWEST, as_tempo, find_tempo, quantise
 from unweave.transcription import KINDS
 from unweave.transcription import transcribe as notes_of
 
@@ -37,6 +34,8 @@ Examples:
   unweave transcribe loop.wav --as drums
       kick, snare, hi-hat and what else there is: MIDI, CSV, a picture, and a
       sound to check them by, in loop-notes/
+  unweave transcribe loop.wav --as drums -o loop.mid
+      just a MIDI file
   unweave transcribe prelude.wav --as piano --lowest C2 --highest C6
       the notes of a piano, in a range
   unweave learn snare.wav kick.wav hat.wav --labels snare,kick,hihat -o kit.npz
@@ -50,7 +49,7 @@ Examples:
       JSON, and a copy of the recording with a marker at each onset
 """
 
-_WHAT, _NOTES, _TIME, _FILES = "What plays (one of these)", "The notes", "Tempo", "Output folder"
+_WHAT, _NOTES, _TIME, _FILES = "What plays (one of these)", "The notes", "Tempo", "Output folder, or one file"
 _USUAL = ("mid", "csv")
 _SOUNDS = tuple(kind for kind in KINDS if kind != "blind")
 
@@ -84,6 +83,20 @@ class _FormatsType(click.ParamType[tuple[str, ...]]):
             return note_formats(value)
         except InvalidInput as error:
             self.fail(str(error), param, ctx)
+
+
+class _OutType(FolderType):
+    """A folder, or a file by the ending of a format of notes."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the folder's path, or the file."""
+        path = FileType.convert(self, value, param, ctx)
+        if is_folder(value):
+            return path
+        try:
+            return NoteFile(path, format_of(path))
+        except InvalidInput:
+            return super().convert(value, param, ctx)
 
 
 @click.command(cls=HeadedCommand, epilog=_EXAMPLES)
@@ -141,16 +154,16 @@ class _FormatsType(click.ParamType[tuple[str, ...]]):
     "division",
     type=click.IntRange(1, 192),
     metavar="N",
-    help="Also write notes-quantised.mid, on a grid of N lines in four beats: 16 for sixteenths.",
+    help="Also write notes-quantised.mid, on a grid of N lines in four beats: 16 for sixteenths. One file is on it.",
 )
 @option(
     _FILES,
     "-o",
     "--out",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
+    type=_OutType(),
+    metavar="DIR|FILE",
     show_default="<name>-notes",
-    help="The folder.",
+    help=f"The folder; or, by its ending, just a file with the notes: {', '.join(f'.{name}' for name in FORMATS)}.",
 )
 @option(
     _FILES,
@@ -170,11 +183,15 @@ def transcribe(**options: Any) -> None:
     Say what plays: --as drums, piano or pitched (any one instrument with a pitch), --with a dictionary of sounds, or -k
     components of which nothing is known.
     """
+    alone = options["out"] if isinstance(options["out"], NoteFile) else None
+    if alone is not None:
+        options |= _settled_by(alone)
     request = Request.of("notes", options)  # which is the end of the folder's name
     _refuse_senseless(request.settings)
+    files = alone or NoteFiles.of(request)
     piped = request.as_json and not sys.stdout.isatty()
     with working(request.threads, quiet=request.quiet or piped) as watch, request.told():
-        manifest, notes, advice = _run(request, watch)
+        manifest, notes, advice = _run(request, files, watch)
     if not request.quiet:
         for sentence in advice:
             warn(sentence)
@@ -182,7 +199,19 @@ def transcribe(**options: Any) -> None:
         say(json.dumps(manifest | {"notes": [_row(note) for note in notes]}, indent=2))
     elif not request.quiet:
         say(described(manifest["result"]))
-        say(f"The notes are in {one_line(str(request.folder().shown))}.")
+        say(f"The notes are in {one_line(str(files.shown))}.")
+
+
+def _settled_by(alone: NoteFile) -> dict[str, Any]:
+    """What the options mean where just one file is written; those that ask for other files are refused."""
+    context = click.get_current_context()
+    for name in ("formats", "picture", "sound"):
+        said = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if said and context.params[name]:
+            raise click.UsageError(
+                f"--{name} is for a folder, and --out {alone.path} is one file: leave one of them out."
+            )
+    return {"out": None, "formats": (alone.format,), "picture": False, "sound": False}
 
 
 def _refuse_senseless(settings: Mapping[str, Any]) -> None:
@@ -201,13 +230,13 @@ def _refuse_senseless(settings: Mapping[str, Any]) -> None:
 _CHOICES = {"--as": "kind", "--with": "kit", "-k": "n_components"}
 
 
-def _run(request: Request, watch: Watch) -> tuple[dict[str, Any], Sequence[Note], list[str]]:
+def _run(
+    request: Request, files: NoteFile | NoteFiles, watch: Watch
+) -> tuple[dict[str, Any], Sequence[Note], list[str]]:
     """The manifest, the notes, and what a person should know."""
     settings = request.settings
-    files = NoteFiles(settings["formats"], settings["picture"], settings["sound"], settings["division"])
-    folder = request.folder()
-    folder.check([*files.names(), MANIFEST])
-    kind = settings["kind"] if settings["kit"] is None else _dictionary(settings["kit"])
+    files.check(request)
+    kind = settings["kind"] if settings["kit"] is None else read_dictionary(settings["kit"])
     watch.stage("reading")
     recording = read_recording(request.input, request.start, request.duration, request.sample_rate)
     watch.stage("listening")
@@ -215,11 +244,7 @@ def _run(request: Request, watch: Watch) -> tuple[dict[str, Any], Sequence[Note]
     notes = notes_of(recording.audio, kind, **{name: settings[name] for name in passed})
     found, advice = _counted(notes, settings)
     watch.stage("writing")
-    with folder:
-        files.write(folder.path, request, recording.audio, found)
-        manifest = files.manifest(folder.path, recording, _settings(request), found)
-        folder.commit()
-    return manifest, notes, advice
+    return files.write(request, recording, _settings(request), found), notes, advice
 
 
 def _counted(notes: Sequence[Note], settings: Mapping[str, Any]) -> tuple[Found, list[str]]:
@@ -231,13 +256,6 @@ def _counted(notes: Sequence[Note], settings: Mapping[str, Any]) -> tuple[Found,
     if tempo is None:
         return Found(notes, tempo), [f"{tempo_sentence(None)} Nothing was quantised: say --tempo."]
     return Found(notes, tempo, quantise(notes, tempo, division)), []
-
-
-def _dictionary(path: str) -> Dictionary:
-    bases = read_bases(path)
-    if not isinstance(bases, Dictionary):
-        raise InvalidInput(f"{path} is a matrix without names: --with needs a dictionary, as learn makes it.")
-    return bases
 
 
 def _settings(request: Request) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import click
@@ -10,8 +11,8 @@ import click
 from unweave import transients as library
 from unweave.arrays import Samples
 from unweave.audio import Audio
-from unweave.cli.options import Declared, HeadedCommand, option
-from unweave.cli.request import Request, default_of, output_options, recording_options
+from unweave.cli.options import HeadedCommand
+from unweave.cli.request import Request, output_options, own, recording_options
 from unweave.cli.split import split
 from unweave.transients import TransientModel
 
@@ -30,10 +31,8 @@ Examples:
 _MODEL, _DETECTION = "Model", "Detection"
 
 
-def _own(heading: str, name: str, **settings: Any) -> Declared:
-    """An option with the default that the library has."""
-    parameter = name.removeprefix("--").replace("-", "_")
-    return option(heading, name, default=default_of(library.transients, parameter), **settings)
+_own = partial(own, library.transients)
+"""An option with the default that the library has."""
 
 
 @click.command(cls=HeadedCommand, epilog=_EXAMPLES)

@@ -17,7 +17,7 @@ from unweave.cli.manifest import describe, write_manifest
 from unweave.cli.names import RECORDING, RESERVED
 from unweave.cli.output import OutputFolder
 from unweave.cli.pictures import Gallery, Pictures, write_index
-from unweave.cli.progress import Watch
+from unweave.cli.progress import Watch, by_stages, followed
 from unweave.cli.settled import Settled, output_folder, settle
 from unweave.cli.sounds import FIT_DB, choose_gain, write_envelopes, write_parts, write_sound
 from unweave.cli.sources import Recording, read_recording
@@ -81,13 +81,7 @@ def take_apart(job: Job, watch: Watch) -> Outcome:
 def _count(settled: Settled, recording: Recording, watch: Watch) -> RankChoice:
     """How many components there seem to be."""
     watch.stage("counting")
-    counting = count_steps(recording.audio, settled.stft)
-    while True:
-        try:
-            watch.at(next(counting))
-        except StopIteration as end:
-            choice: RankChoice = end.value
-            return choice
+    return followed(count_steps(recording.audio, settled.stft), watch.at)
 
 
 def _factorise(settled: Settled, recording: Recording, watch: Watch) -> Decomposition:
@@ -102,18 +96,8 @@ def _factorise(settled: Settled, recording: Recording, watch: Watch) -> Decompos
         power=job.power,
         taps=job.taps,
     )
-    stage = ""
-    while True:
-        try:
-            progress = next(run)
-        except StopIteration as end:
-            parts: Decomposition = end.value
-            return parts
-        name, share = _place(progress, settled.plan)
-        if name != stage:
-            stage = name
-            watch.stage(stage)
-        watch.at(share)
+    tell = by_stages(watch)
+    return followed(run, lambda progress: tell(*_place(progress, settled.plan)))
 
 
 def _place(progress: Progress | ConvolutiveProgress, plan: Plan) -> tuple[str, float]:

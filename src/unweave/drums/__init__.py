@@ -6,7 +6,8 @@
 
 Both stand on the strokes of a recording (`strokes`): what drums sound like in general (`kits`), what the user taught
 (`taught`), and how much of each stroke is which drum in this recording (`fit`) make notes of them; what each drum
-sounds like here, at every frequency (`model`), makes stems.
+sounds like here, at every frequency (`model`), puts strokes right that were judged wrongly (`relistening`), and makes
+stems.
 """
 
 from __future__ import annotations

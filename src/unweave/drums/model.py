@@ -12,8 +12,12 @@ Both factors move by the multiplicative steps of the Kullback-Leibler divergence
 
     g[s, r] ← g[s, r] Σ W Q / Σ W,   W_c,r ← W_c,r Σ_s g Q / Σ_s g,   Q = V / model,
 
-under which neither ever raises it. Between the first of them every stroke is moved to where it fits best, by up to two
-frames at a time: drums that are struck together are seldom struck at the same moment.
+under which neither ever raises it, but for one thing: a drum that has been struck dies away. After 24 frames no
+frequency of W grows by more than half again, or else the tail of a drum that was left alone once takes in whatever was
+struck meanwhile and not found. Only a hi-hat may, while it is shut.
+
+Between the first steps every stroke is moved to where it fits best, by up to two frames at a time: drums that are
+struck together are seldom struck at the same moment.
 
 The start decides: two drums that are always struck together can be told apart only by what drums sound like. W begins
 as quantiles, bin by bin, over all strokes of the class, a low one and a high one, of the recording's own spectrogram,
@@ -59,6 +63,7 @@ _LEAST = 1e-5  # of the mean: an exact zero would stay one
 _EPSILON = 1e-5  # of the mean of V
 _FIRST = 2  # iterations in which the sounds are kept
 _CHOKED = ("hihat",)
+_FREE, _MEAN, _GROWTH = 24, 8, 1.5  # frames, frames, and how much louder than it was a tail may become
 _ALIGNED = (2, 4, 7, 10, 15, 20)  # iterations before which strokes are moved
 _REACH, _ATTACK = 2, 16  # frames: how far, and what is looked at
 
@@ -154,6 +159,16 @@ class StrokeModel:
             whole = self._sum(np.nonzero(self.owners == owner)[0])
         return whole.reshape(-1, self.n_bands)[LEAD : LEAD + self.n_frames]
 
+    def whole(self) -> Floats:
+        """Magnitudes of all strokes and a little more, as long as V."""
+        with single_blas():
+            return self._sum(np.arange(len(self.frames))) + self.epsilon
+
+    def stroke(self, number: int | np.signedinteger) -> Floats:
+        """Magnitudes of one stroke, from its first frame on."""
+        size = int(self.lengths[number]) * self.n_bands
+        return np.asarray(self.gains[number] @ self.W[self.owners[number]][:, :size])
+
     # -- the start
 
     def _lengths(self) -> Numbers:
@@ -179,6 +194,7 @@ class StrokeModel:
         heard.sort(axis=0)
         counts = (np.arange(taps) < self.lengths[mine, None]).sum(axis=0)
         sounds = np.stack([_quantile(heard, counts, each) for each in quantiles]) * share[:taps]
+        sounds = _dying(sounds)
         sounds += _LEAST * sounds.mean(axis=(1, 2), keepdims=True) + np.float32(1e-30)
         self.W.append(sounds.reshape(len(quantiles), -1))
         for stroke in mine:
@@ -196,8 +212,7 @@ class StrokeModel:
         """The sum of some strokes, as long as V."""
         total = np.zeros(self.V.shape, np.float32)
         for stroke in strokes:
-            slab = self._slab(stroke)
-            total[slab] += self.gains[stroke] @ self.W[self.owners[stroke]][:, : slab.stop - slab.start]
+            total[self._slab(stroke)] += self.stroke(stroke)
         return total
 
     def _quotients(self) -> Floats:
@@ -226,6 +241,8 @@ class StrokeModel:
             known = weights > 0  # where no stroke is that long, the start is left
             shaped = moved.reshape(len(W), -1, self.n_bands) / np.where(known, weights, 1)[..., None]
             W *= np.where(known[..., None], shaped, 1).reshape(W.shape)
+            if self.classes[owner] not in _CHOKED:
+                W[:] = _dying(W.reshape(shaped.shape)).reshape(W.shape)
             self._normalise(owner)
 
     def _align(self) -> None:
@@ -258,6 +275,14 @@ class StrokeModel:
         self.W[owner] /= size[:, None]
         for stroke in np.nonzero(self.owners == owner)[0]:
             self.gains[stroke] = self.gains[stroke] * size
+
+
+def _dying(sounds: Floats) -> Floats:
+    """Sounds ``(layers, taps, bands)`` whose tails do not grow much beyond the least mean that was heard before."""
+    sums = np.cumsum(np.pad(sounds[:, _FREE - _MEAN :], ((0, 0), (1, 0), (0, 0))), axis=1)
+    least = np.minimum.accumulate(np.maximum(sums[:, _MEAN:-1] - sums[:, : -_MEAN - 1], 0), axis=1)
+    tails = np.minimum(sounds[:, _FREE:], least * np.float32(_GROWTH / _MEAN))
+    return np.concatenate([sounds[:, :_FREE], tails], axis=1)
 
 
 def _quantile(ordered: Floats, counts: Numbers, share: float) -> Floats:

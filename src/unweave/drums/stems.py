@@ -1,15 +1,15 @@
 """Drum stems: a recording of drums taken apart into kick, snare, hi-hat, toms and cymbals.
 
-    x ─transcribe_drums→ strokes ─StrokeModel→ magnitudes P_c of every class ─masks→ stems
+    x ─listen→ strokes ─listen again→ strokes ─StrokeModel→ magnitudes P_c of every class ─masks→ stems
 
     M_c = P_c^p / Σ_j P_j^p   on the complex spectrogram of every channel, p = 2
 
-Every stroke that is found in the recording (`unweave.drums`) is a short spectrogram of its class, learned from this
-recording, times a gain (`unweave.drums.model`). The masks sum to one, so that the stems sum to the recording; each
-channel has sounds of its own, so that a stem keeps its place in the stereo picture. What no stroke explains, such as
-the noise before the first one, is shared by what drums sound like in general.
+Every stroke that is found in the recording (`unweave.drums.transcription`), and put right by what the drums turn out to
+sound like here (`unweave.drums.relistening`), is a short spectrogram of its class, learned from this recording, times a
+gain (`unweave.drums.model`). The masks sum to one, so that the stems sum to the recording; each channel has sounds of
+its own, so that a stem keeps its place in the stereo picture. What no stroke explains, such as the noise before the
+first one, is shared by what drums sound like in general.
 
-A cymbal that nobody is sure of is a hi-hat: a stem of its own is given where two strokes at least are clearly cymbals.
 A loop is taken apart with its end before its beginning and its beginning after its end, so that its stems are loops.
 
 References: C. Dittmar, M. Müller, Reverse engineering the Amen break, IEEE/ACM TASLP 24(9), 2016,
@@ -29,13 +29,14 @@ from numpy.typing import ArrayLike, NDArray
 from unweave.arrays import Samples
 from unweave.audio import Audio, as_audio
 from unweave.drums.model import LEAD, LONGEST, Strikes, StrokeModel, learned_shares, stem_bands
-from unweave.drums.transcription import CLASSES, transcribe_drums
+from unweave.drums.relistening import listen_again, noted, struck
+from unweave.drums.transcription import CLASSES, Hearing, listen
 from unweave.errors import InvalidInput
 from unweave.framing import STFT
 from unweave.masks import require_power
-from unweave.midi import DRUM_LABELS, drum_key
-from unweave.notepicking import threshold_of
 from unweave.notes import Note, in_order
+from unweave.notes.midi import DRUM_LABELS, drum_key
+from unweave.notes.picking import threshold_of
 from unweave.stft import BLOCK_FRAMES, OverlapAdd, analysis_block, block_spans, synthesis_block
 from unweave.threads import ordered
 
@@ -49,8 +50,8 @@ Floats = NDArray[np.float32]
 _WINDOW = 0.0232  # seconds
 _ITERATIONS = 40
 _PIECE = 40 * BLOCK_FRAMES  # frames that are fitted together, a minute
-_SURE, _ENOUGH = 0.1, 2  # sensitivity at which a cymbal is one, and how many are needed
 _FAINT = 1e-3  # of what is heard is always shared by what drums sound like
+_EARLY = 0.01  # seconds by which a stroke may be heard before a loop begins
 _AROUND = 1.0  # seconds of the loop before its beginning and after its end
 _FAMILIES = {"sidestick": "snare", "clap": "snare"} | dict.fromkeys(("crash", "ride", "china", "splash"), "cymbal")
 _NEAREST = {
@@ -73,7 +74,7 @@ class Drums:
         `ALWAYS`, and toms and cymbals where they are found.
     notes : iterable of Note, optional
         All strokes, where they are known: onset, label and velocity count. Labels are those of `CLASSES` or of General
-        MIDI, as `unweave.midi.read_midi` gives them. Default: strokes are found.
+        MIDI, as `unweave.notes.midi.read_midi` gives them. Default: strokes are found.
     sensitivity : float, 0 to 1
         As in `unweave.drums.transcribe_drums`: more finds softer strokes, and some that are none.
     power : float, above 0 to 20
@@ -194,8 +195,9 @@ def found_strokes(audio: Audio, options: Drums = _USUAL) -> tuple[Note, ...]:
     """The strokes that stems are made of where none are given: those of a recording, or of one round of a loop."""
     long, around = _gone_round(audio, options)
     before = around / audio.sample_rate
-    inside = (note for note in _heard(long, options) if before <= note.onset < before + audio.duration)
-    return tuple(_later(note, -before) for note in inside)
+    early = before - _EARLY if around else 0.0  # a stroke on the seam is the first of a round, and not the last
+    inside = (note for note in _heard(long, options) if early <= note.onset < early + audio.duration)
+    return tuple(_later(note, -min(before, note.onset)) for note in inside)
 
 
 def _gone_round(audio: Audio, options: Drums) -> tuple[Audio, int]:
@@ -209,11 +211,14 @@ def _gone_round(audio: Audio, options: Drums) -> tuple[Audio, int]:
 
 
 def _heard(audio: Audio, options: Drums) -> tuple[Note, ...]:
-    """The strokes that are found; cymbals are hi-hats where nobody is sure of them."""
-    notes = transcribe_drums(audio, sensitivity=options.sensitivity)
-    named = options.classes is not None and "cymbal" in options.classes
-    surely = transcribe_drums(audio, classes=("cymbal",), sensitivity=min(_SURE, options.sensitivity))
-    return notes if named or len(surely) >= _ENOUGH else tuple(_renamed(note) for note in notes)
+    """The strokes that are found, by listening twice."""
+    hearing = listen(audio)
+    loudness = struck(hearing, options.sensitivity, options.classes or ())
+    if not loudness.any():
+        return ()
+    first = noted(hearing, loudness)
+    separation = _Separation(audio, first, _names(first, options.classes), options.power)
+    return noted(hearing, separation.heard_again(hearing, loudness))
 
 
 def _given(notes: Iterable[Note], before: float, long: Audio, audio: Audio) -> tuple[Note, ...]:
@@ -223,10 +228,6 @@ def _given(notes: Iterable[Note], before: float, long: Audio, audio: Audio) -> t
         shifts = (-audio.duration, audio.duration)
         moved += [_later(note, shift) for note in moved for shift in shifts if note.onset + shift >= 0]
     return in_order(note for note in moved if note.onset < long.duration)
-
-
-def _renamed(note: Note) -> Note:
-    return replace(note, label="hihat") if note.label == "cymbal" else note
 
 
 def _later(note: Note, seconds: float) -> Note:
@@ -257,18 +258,38 @@ class _Separation:
         self.audio, self.power, self.n_stems = audio, require_power(power), len(names)
         self.stft = STFT(max(16, 2 ** round(math.log2(max(_WINDOW * audio.sample_rate, 1)))))
         self.edges = stem_bands(self.stft)
-        struck = {note.label for note in notes}
-        self.classes = tuple(name for name in CLASSES if name in struck) or tuple(names)
+        found = {note.label for note in notes}
+        self.classes = tuple(name for name in CLASSES if name in found) or tuple(names)
         self.members = [names.index(_nearest(name, names)) for name in self.classes]
-        frames = [round(note.onset * audio.sample_rate / self.stft.hop_length) for note in notes]
         self.strikes = Strikes(
-            np.array(frames, np.int64),
+            self._frames([note.onset for note in notes]),
             np.array([self.classes.index(str(note.label)) for note in notes], np.int64),
             np.array([10 ** (note.velocity - 1) for note in notes], np.float32),
         )
         hertz = (self.edges[:-1] + self.edges[1:] - 1) / 2 * (audio.sample_rate / self.stft.n_fft)
         seconds = (np.arange(LONGEST) - LEAD) * (self.stft.hop_length / audio.sample_rate)
         self.shares = np.tile(learned_shares(self.classes, hertz, seconds), (1, 1, audio.n_channels))
+
+    def _frames(self, seconds: ArrayLike) -> NDArray[np.int64]:
+        return np.round(np.asarray(seconds) * (self.audio.sample_rate / self.stft.hop_length)).astype(np.int64)
+
+    def heard_again(self, hearing: Hearing, loudness: Floats) -> Floats:
+        """How loud each of `CLASSES` is struck in each stroke, now that the drums of the recording are known."""
+        frames, again = self._frames(hearing.times), loudness.copy()
+        columns = np.array([CLASSES.index(name) for name in self.classes])
+        for begin, end in block_spans(self.stft.n_frames(self.audio.n_samples), _PIECE):
+            inside = np.nonzero((begin <= frames) & (frames < end))[0]
+            if len(inside):
+                where = np.ix_(inside, columns)
+                again[where] = listen_again(
+                    self._magnitudes(begin, end),
+                    self.classes,
+                    self.shares,
+                    frames=frames[inside] - begin,
+                    odds=hearing.odds[where],
+                    loudness=loudness[where],
+                )
+        return again
 
     def pieces(self) -> Iterator[Samples]:
         """The stems piece by piece."""

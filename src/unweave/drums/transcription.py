@@ -26,7 +26,7 @@ doi:10.1109/TASLP.2018.2830113. C. Dittmar, D. Gärtner, DAFx 2014.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -39,11 +39,11 @@ from unweave.drums.strokes import FRAME, N_SHORT, Strokes, find_strokes
 from unweave.drums.taught import class_of, likeness, stroke_rises
 from unweave.drums.velocity import STROKE, band_energy, beside_the_loudest, how_hard
 from unweave.errors import InvalidInput
-from unweave.leadin import with_lead_in, without_lead_in
-from unweave.notepicking import threshold_of
 from unweave.notes import Note, in_order
+from unweave.notes.leadin import with_lead_in, without_lead_in
+from unweave.notes.picking import threshold_of
 
-__all__ = ["CLASSES", "transcribe_drums", "transcribe_kit"]
+__all__ = ["CLASSES", "Hearing", "listen", "transcribe_drums", "transcribe_kit"]
 
 Floats = NDArray[np.float32]
 Frames = NDArray[np.int64]
@@ -106,16 +106,53 @@ def transcribe_drums(
     ['hihat', 'kick', 'hihat', 'hihat', 'snare']
     """
     sound = as_audio(audio, sample_rate)
-    least = _least(sensitivity, shortest)
+    _least(sensitivity, shortest)  # refuses what is out of range
     if isinstance(classes, str) or any(name not in CLASSES for name in classes):
         raise InvalidInput(f"classes={classes!r}: a list of some of {', '.join(CLASSES)} is needed.")
-    sound, before = with_lead_in(sound)
+    return listen(sound).notes(classes=classes, sensitivity=sensitivity, shortest=shortest)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hearing:
+    """Everything that may be a stroke in a recording, before anybody decides what is a note.
+
+    Parameters
+    ----------
+    strokes : Strokes
+        Of the recording with its lead-in.
+    odds : float32 ``(strokes, classes)``
+        Log odds that each stroke is one of each of `CLASSES`.
+    duration, before : float
+        Seconds: of the recording with its lead-in, and of the lead-in.
+    """
+
+    strokes: Strokes
+    odds: Floats
+    duration: float
+    before: float
+
+    @property
+    def times(self) -> NDArray[np.float64]:
+        """Seconds from the beginning of the recording."""
+        seconds: NDArray[np.float64] = np.maximum(self.strokes.times - self.before, 0.0)
+        return seconds
+
+    def notes(
+        self, *, classes: Sequence[str] = CLASSES, sensitivity: float = 0.5, shortest: float = 0.03
+    ) -> tuple[Note, ...]:
+        """What is surer than ``sensitivity`` asks for, as `transcribe_drums` gives it."""
+        least, times, notes = _least(sensitivity, shortest), self.strokes.times, []
+        struck = {name: _apart(times, self.odds[:, k], least, shortest) for k, name in enumerate(CLASSES)}
+        for name in dict.fromkeys(classes):
+            notes += _notes(self.strokes, struck[name], name, how_hard(self.strokes, struck, name), self.duration)
+        return without_lead_in(in_order(notes), self.before)
+
+
+def listen(audio: Audio) -> Hearing:
+    """Find all strokes of a recording, and judge them."""
+    sound, before = with_lead_in(audio)
     strokes = _strokes_of(sound, before)
-    judged, notes = _judged(strokes), []
-    struck = {name: _apart(strokes.times, judged[:, k], least, shortest) for k, name in enumerate(CLASSES)}
-    for name in dict.fromkeys(classes):
-        notes += _notes(strokes, struck[name], name, how_hard(strokes, struck, name), sound.duration)
-    return without_lead_in(in_order(notes), before)
+    return Hearing(strokes, _judged(strokes), sound.duration, before)
 
 
 def transcribe_kit(

@@ -32,8 +32,8 @@ from numpy.typing import NDArray
 from unweave.arrays import Matrix
 from unweave.audio import Audio
 from unweave.errors import InvalidInput
-from unweave.leadin import with_lead_in, without_lead_in
 from unweave.notes import Note
+from unweave.notes.leadin import with_lead_in, without_lead_in
 from unweave.pitched.bands import HOP_SECONDS, band_spectra, n_frames_of, one_channel
 from unweave.pitched.evidence import LOWEST, N_PITCHES, REACH, Scene, candidates, evidence, usual_ghosts
 from unweave.pitched.fit import fit_templates

@@ -10,9 +10,9 @@ from __future__ import annotations
 import base64
 import io
 import wave
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from html import escape
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -20,14 +20,20 @@ from unweave.arrays import Matrix
 from unweave.dictionary import Dictionary
 from unweave.errors import InvalidInput
 from unweave.factorization import Factorization
+from unweave.notes import Notes
+from unweave.notes.sonification import render
 from unweave.parts import Decomposition
 from unweave.plot.colors import color
 from unweave.plot.curves import bases, pooled
 from unweave.plot.figures import new_figure
+from unweave.plot.noteevents import marks, piano_roll, rows_of
 from unweave.plot.spectra import name_of, spectrogram
+from unweave.seeds import Seeds
 from unweave.sound import Audio
 from unweave.spectrogram import Spectrogram
+from unweave.stems import Stem, Stems
 from unweave.tapped import ConvolutiveFactorization
+from unweave.words import counted
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -42,6 +48,9 @@ _DRAWN = 12
 """Most components that are drawn and played; a card is a glance."""
 
 _WIDTH, _DPI = 7.0, 80
+_NOTES_RATE = 22050
+"""Hz in which notes are made audible."""
+
 _STRIP = (4.0, 0.4)
 """Inches of an activation beside its player."""
 
@@ -60,7 +69,8 @@ def html(value: object) -> str:
 
     Parameters
     ----------
-    value : Audio, Spectrogram, Factorization, ConvolutiveFactorization, Decomposition, or Dictionary
+    value : Audio, Spectrogram, Factorization, ConvolutiveFactorization, Decomposition, Dictionary, Seeds, Stem, Stems,
+        or Notes
 
     Returns
     -------
@@ -79,19 +89,16 @@ def html(value: object) -> str:
     >>> "<audio" in card and "<img" in card
     True
     """
-    if isinstance(value, Audio):
-        return _card(value, [_picture_of_sound(value), *_players([Heard(_excerpt(value, 1))], value)])
-    if isinstance(value, Spectrogram):
-        return _card(value, [_picture(_drawn(value))])
-    if isinstance(value, Decomposition):
-        return _card(value, _of_decomposition(value), str(value.factorization.stop))
-    if isinstance(value, Dictionary):
-        few = value if value.n_components <= _DRAWN else value.select(range(_DRAWN))
-        return _card(value, [_picture(_ridges(few)), _left_out(value.n_components)])
-    if isinstance(value, Factorization | ConvolutiveFactorization):
-        shown = value.select(range(min(value.n_components, _DRAWN)))
-        return _card(value, [_picture(_ridges(shown)), _left_out(value.n_components)], str(value.stop))
-    raise InvalidInput(f"{type(value).__name__} has no card: pass a sound, a spectrogram, parts or a dictionary.")
+    for kind, rows_for in _ROWS.items():
+        if isinstance(value, kind):
+            return _card(value, rows_for(value), _sentence(value))
+    raise InvalidInput(f"{type(value).__name__} has no card: pass a sound, a spectrogram, parts, stems or notes.")
+
+
+def _sentence(value: object) -> str:
+    """Why a factorisation stopped."""
+    found = value.factorization if isinstance(value, Decomposition) else value
+    return str(found.stop) if isinstance(found, Factorization | ConvolutiveFactorization) else ""
 
 
 def _card(value: object, rows: Sequence[str], sentence: str = "") -> str:
@@ -103,11 +110,21 @@ def _card(value: object, rows: Sequence[str], sentence: str = "") -> str:
 
 def _facts(value: object) -> str:
     """What the value says of itself, without its name and brackets."""
+    if isinstance(value, Notes):  # of which the repr is that of a tuple
+        named = rows_of([note for note in value if note.label is not None])
+        names = ", ".join(f"{name} {len(found)}" for name, found in reversed(named))
+        return escape(f"{counted(len(value), 'note')}{': ' if names else ''}{names}")
     return escape(repr(value).partition("(")[2].removesuffix(")"))
 
 
-def _left_out(count: int) -> str:
-    return f"<p><small>The first {_DRAWN} of {count} components are shown.</small></p>" if count > _DRAWN else ""
+def _left_out(count: int, what: str = "components") -> str:
+    return f"<p><small>The first {_DRAWN} of {count} {what} are shown.</small></p>" if count > _DRAWN else ""
+
+
+def _beginning(played: float, duration: float) -> str:
+    """How much is played, where that is not all."""
+    said = f"The first {played:.1f} s of {duration:.1f} s are played."
+    return f"<p><small>{said}</small></p>" if played < duration else ""
 
 
 # ---------------------------------------------------------------- pictures
@@ -119,8 +136,19 @@ def _drawn(value: Audio | Spectrogram) -> Figure:
     return figure
 
 
-def _picture_of_sound(value: Audio) -> str:
-    return _picture(_drawn(value)) if value.n_samples else ""
+def _of_sound(value: Audio) -> list[str]:
+    """A spectrogram, and a player."""
+    return [_picture(_drawn(value)) if value.n_samples else "", *_players([Heard(_excerpt(value, 1))], value)]
+
+
+def _of_bases(value: Dictionary) -> list[str]:
+    few = value if value.n_components <= _DRAWN else value.select(range(_DRAWN))
+    return [_picture(_ridges(few)), _left_out(value.n_components)]
+
+
+def _of_factors(value: Factorization | ConvolutiveFactorization) -> list[str]:
+    few = value.select(range(min(value.n_components, _DRAWN)))
+    return [_picture(_ridges(few)), _left_out(value.n_components)]
 
 
 def _ridges(value: Dictionary | Factorization | ConvolutiveFactorization) -> Figure:
@@ -136,20 +164,72 @@ def _picture(figure: Figure) -> str:
 
 
 def _activation(value: Decomposition, k: int) -> Figure:
-    """One activation over the whole length, without axes, from edge to edge."""
+    """One activation over the whole length."""
+    return _strip(*pooled(value.times, value.activations[k]), value.audio.duration, color(k))
+
+
+def _level(sound: Audio, loudest: float, shade: str) -> Figure:
+    """The peaks of a sound over its whole length, as high as the loudest of its kind."""
+    peaks = np.abs(sound.samples).max(axis=0)
+    times = np.arange(sound.n_samples) / sound.sample_rate
+    if peaks.size:
+        times, peaks = pooled(times, peaks)
+    return _strip(times, peaks, sound.duration, shade, loudest)
+
+
+def _strip(times: Matrix, values: Matrix, duration: float, shade: str, top: float | None = None) -> Figure:
+    """Values over time, without axes, from edge to edge."""
     figure = new_figure(_STRIP[1], width=_STRIP[0], dpi=_DPI)
     figure.set_layout_engine("none")
     figure.set_facecolor("none")
     ax = figure.add_axes((0, 0, 1, 1))
-    times, values = pooled(value.times, value.activations[k])
-    ax.fill_between(times, 0, values, color=color(k), step="post", linewidth=0.6)
-    ax.set_xlim(0, value.audio.duration or 1.0)
-    ax.set_ylim(0, 1.08 * (float(values.max(initial=0)) or 1.0))
+    ax.fill_between(times, 0, values, color=shade, step="post", linewidth=0.6)
+    ax.set_xlim(0, duration or 1.0)
+    ax.set_ylim(0, 1.08 * ((float(values.max(initial=0)) if top is None else top) or 1.0))
     ax.set_axis_off()
     return figure
 
 
+def _of_notes(value: Notes) -> list[str]:
+    """Tones as a piano roll, strokes as marks, and all of them to listen to."""
+    end = max((note.offset for note in value), default=0.0)
+    tones = [note for note in value if note.pitch is not None]
+    rows = rows_of([note for note in value if note.pitch is None])
+    drawn = []
+    if tones:
+        figure = new_figure(2.9, width=_WIDTH, dpi=_DPI)
+        piano_roll(tones, ax=figure.add_subplot(), duration=end)
+        drawn.append(_picture(figure))
+    if rows or not tones:
+        figure = new_figure(0.75 + 0.22 * max(len(rows), 2), width=_WIDTH, dpi=_DPI)
+        ax = figure.add_subplot()
+        marks(ax, rows)
+        ax.set_xlim(0, end or 1.0)
+        drawn.append(_picture(figure))
+    if not value:
+        return drawn
+    sound = render([note for note in value if note.onset < _PLAYED_SECONDS], _NOTES_RATE, min(end, _PLAYED_SECONDS))
+    return [*drawn, *_players([Heard(sound)], sound), _beginning(_PLAYED_SECONDS, end)]
+
+
 # ---------------------------------------------------------------- sounds
+
+
+def _of_stem(value: Stem) -> list[str]:
+    return _of_sound(value.audio)
+
+
+def _of_stems(value: Stems) -> list[str]:
+    """Every stem to listen to, and where it is heard."""
+    few = list(value.values())[:_DRAWN]
+    if not few:
+        return []
+    loudest = max(stem.audio.peak for stem in few)
+    sounds = [
+        Heard(_excerpt(stem.audio, len(few)), stem.name, color(k), _picture(_level(stem.audio, loudest, color(k))))
+        for k, stem in enumerate(few)
+    ]
+    return [*_players(sounds, few[0].audio), _left_out(len(value), "stems")]
 
 
 def _of_decomposition(value: Decomposition) -> list[str]:
@@ -189,10 +269,7 @@ def _players(sounds: Sequence[Heard], recording: Audio) -> list[str]:
     loudest = max(sound.audio.peak for sound in sounds)
     gain = 1 / max(1.0, loudest)
     rows = [_row(sound, gain if playable else None) for sound in sounds]
-    if playable and played.n_samples < recording.n_samples:
-        length = f"The first {played.duration:.1f} s of {recording.duration:.1f} s are played."
-        rows.append(f"<p><small>{length}</small></p>")
-    return rows
+    return [*rows, _beginning(played.duration, recording.duration)] if playable else rows
 
 
 def _row(sound: Heard, gain: float | None) -> str:
@@ -219,3 +296,18 @@ def _wav(samples: Matrix, audio: Audio) -> bytes:
 
 def _encoded(data: bytes) -> str:
     return base64.b64encode(data).decode("ascii")
+
+
+_ROWS: dict[type, Callable[[Any], Sequence[str]]] = {
+    Audio: _of_sound,
+    Spectrogram: lambda value: [_picture(_drawn(value))],
+    Decomposition: _of_decomposition,
+    Dictionary: _of_bases,
+    Factorization: _of_factors,
+    ConvolutiveFactorization: _of_factors,
+    Seeds: lambda value: _of_bases(value.dictionary),
+    Stem: _of_stem,
+    Stems: _of_stems,
+    Notes: _of_notes,
+}
+"""What is drawn and played of each kind of value."""

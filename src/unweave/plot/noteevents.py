@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unweave.errors import Incompatible
-from unweave.notenames import note_name
 from unweave.notes import Note, in_order
+from unweave.notes.names import note_name
 from unweave.parts import Decomposition
 from unweave.plot.colors import color
 from unweave.plot.figures import Scale, named, new_figure
@@ -22,7 +22,7 @@ from unweave.spectrogram import Spectrogram
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["onsets", "piano_roll"]
+__all__ = ["marks", "onsets", "piano_roll", "rows_of"]
 
 _USUAL = ("kick", "snare", "tom", "hihat")
 """Rows from below: the order in which drums are written."""
@@ -68,7 +68,7 @@ def onsets(
     >>> [label.get_text() for label in lower.get_yticklabels()]
     ['kick']
     """
-    rows = _rows(notes)
+    rows = rows_of(notes)
     if axes is None:
         height = 0.22 * max(len(rows), 2) + 0.15
         figure = new_figure(3.6 + height)
@@ -79,17 +79,22 @@ def onsets(
     spectrogram(value, ax=upper, scale=scale, title=title)
     upper.set_xlabel("")
     upper.tick_params(labelbottom=False)
-    for row, (_, found) in enumerate(rows):
-        bottoms = np.full(len(found), row - 0.4)
-        tops = bottoms + 0.2 + 0.6 * np.array([note.velocity for note in found])
-        lower.vlines([note.onset for note in found], bottoms, tops, color=color(row), linewidth=1.8)
-    _finish_rows(lower, [name for name, _ in rows])
+    marks(lower, rows)
     lower.set_xlim(upper.get_xlim())
     return upper, lower
 
 
-def _rows(notes: Sequence[Note]) -> list[tuple[str, list[Note]]]:
-    """Names and notes of the rows, from below."""
+def marks(ax: Axes, rows: Sequence[tuple[str, Sequence[Note]]]) -> None:
+    """Draw a row of marks for every name; the harder the stroke, the higher its mark."""
+    for row, (_, found) in enumerate(rows):
+        bottoms = np.full(len(found), row - 0.4)
+        tops = bottoms + 0.2 + 0.6 * np.array([note.velocity for note in found])
+        ax.vlines([note.onset for note in found], bottoms, tops, color=color(row), linewidth=1.8)
+    _finish_rows(ax, [name for name, _ in rows])
+
+
+def rows_of(notes: Sequence[Note]) -> list[tuple[str, list[Note]]]:
+    """Names and notes of the rows, from below; the commonest where there are many."""
     found: dict[str, list[Note]] = {}
     for note in in_order(notes):
         found.setdefault("notes" if note.label is None else note.label, []).append(note)

@@ -12,8 +12,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from unweave.errors import InvalidInput
+from unweave.shown import html_of
 
-__all__ = ["Note", "in_order"]
+__all__ = ["Note", "Notes", "in_order"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +72,17 @@ class Note:
         return self.offset - self.onset
 
 
-def in_order(notes: Iterable[Note]) -> tuple[Note, ...]:
+class Notes(tuple[Note, ...]):
+    """A tuple of notes, which shows itself in notebooks."""
+
+    __slots__ = ()
+
+    def _repr_html_(self) -> str | None:
+        return html_of(self)
+
+
+def in_order(notes: Iterable[Note]) -> Notes:
     """Notes by onset; those that begin together by pitch, then by label."""
-    return tuple(
+    return Notes(
         sorted(notes, key=lambda note: (note.onset, -1.0 if note.pitch is None else note.pitch, note.label or ""))
     )

@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from unweave.audio import Audio
-from unweave.notes import Note
+from unweave.notes.note import Note
 
 __all__ = ["LEAD_IN", "with_lead_in", "without_lead_in"]
 

@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 
 from unweave.audio import Audio
 from unweave.errors import InvalidInput
-from unweave.midi import DRUM_LABELS, drum_key
-from unweave.notes import Note, in_order
+from unweave.notes.midi import DRUM_LABELS, drum_key
+from unweave.notes.note import Note, in_order
 from unweave.sound import checked_rate
 
 __all__ = ["mix", "render"]

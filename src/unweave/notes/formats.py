@@ -1,6 +1,6 @@
 """Notes as files that other programs read: by the ending, and the same bytes for the same notes.
 
-    .mid   MIDI, for studio programs (`unweave.midi`)                                 read, too
+    .mid   MIDI, for studio programs (`unweave.notes.midi`)                                 read, too
     .csv   onset,offset,pitch,label,velocity: a row a note, for spreadsheets          read, too; exactly the same notes
     .json  the same as objects, and the tempo                                         read, too; exactly the same notes
     .txt   labels of Audacity: begin, end, name, parted by tabs                       read, too; without velocity
@@ -31,10 +31,10 @@ from xml.sax.saxutils import quoteattr
 
 from unweave.errors import InvalidInput, ReadError, UnweaveError
 from unweave.files import write_whole
-from unweave.midi import read_midi, write_midi
-from unweave.notenames import called, pitch_named
-from unweave.notes import Note, in_order
-from unweave.tempo import Tempo, as_tempo
+from unweave.notes.midi import read_midi, write_midi
+from unweave.notes.names import called, pitch_named
+from unweave.notes.note import Note, in_order
+from unweave.notes.tempo import Tempo, as_tempo
 
 __all__ = ["FORMATS", "READABLE", "format_of", "read_notes", "write_notes"]
 

@@ -35,7 +35,7 @@ import scipy
 from numpy.typing import NDArray
 
 from unweave.errors import InvalidInput
-from unweave.notes import Note, in_order
+from unweave.notes.note import Note, in_order
 
 __all__ = ["FASTEST", "SLOWEST", "Tempo", "as_tempo", "find_tempo", "quantise"]
 

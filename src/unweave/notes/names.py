@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 
-from unweave.notes import Note
+from unweave.notes.note import Note
 
 __all__ = ["called", "note_name", "pitch_named"]
 

@@ -29,7 +29,7 @@ from numpy.typing import ArrayLike
 from unweave.arrays import Matrix
 from unweave.errors import Incompatible, InvalidInput
 from unweave.framing import STFT
-from unweave.notes import Note, in_order
+from unweave.notes.note import Note, in_order
 from unweave.onsets import Onset, OnsetPicker
 
 __all__ = ["STROKE", "TOGETHER", "NotePicker", "Sound", "is_click", "pick_notes", "threshold_of"]

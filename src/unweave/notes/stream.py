@@ -25,9 +25,9 @@ from unweave.audio import Audio, as_audio
 from unweave.dictionary import Dictionary
 from unweave.framing import window_values
 from unweave.matching import NMFMatch
-from unweave.notenames import pitch_named
-from unweave.notepicking import NotePicker, Sound, is_click, threshold_of
-from unweave.notes import Note, in_order
+from unweave.notes.names import pitch_named
+from unweave.notes.note import Note, in_order
+from unweave.notes.picking import NotePicker, Sound, is_click, threshold_of
 from unweave.onsets import lead_of
 
 __all__ = ["NoteStream", "notes_by"]
@@ -45,7 +45,7 @@ class NoteStream:
     n_iter : int
         Steps for each frame, as for `unweave.matching.NMFMatch`.
     sensitivity, shortest, release, longest
-        As for `unweave.notepicking.NotePicker`.
+        As for `unweave.notes.picking.NotePicker`.
     full : float, above 0
         The peak of the stream, as a share of full scale, that is expected of its loudest sounds: theirs is velocity 1.
 

@@ -36,8 +36,8 @@ from typing import Any
 
 from unweave.errors import ReadError
 from unweave.files import write_whole
-from unweave.notes import Note, in_order
-from unweave.tempo import Tempo, as_tempo
+from unweave.notes.note import Note, in_order
+from unweave.notes.tempo import Tempo, as_tempo
 
 __all__ = ["DRUM_KEYS", "DRUM_LABELS", "drum_key", "read_midi", "write_midi"]
 
@@ -148,7 +148,7 @@ def write_midi(path: str | PathLike[str], notes: Iterable[Note], *, tempo: Tempo
         A file of that name is replaced.
     notes : iterable of Note
     tempo : Tempo or float, optional
-        Of `unweave.tempo.find_tempo`, or beats per minute, with a beat at 0. It draws the bars and moves no note.
+        Of `unweave.notes.tempo.find_tempo`, or beats per minute, with a beat at 0. It draws the bars and moves no note.
         Default: the file says that a beat is a second, and that this is no claim.
 
     Raises
