@@ -67,7 +67,7 @@ which makes these four products at that rate and nothing else: no solver with fo
 def iterations(quick: bool = False) -> Section:
     """One KL iteration beside peers."""
     cases = (Case(65, 90, 3, 1.8, 0.35),) if quick else CASES
-    n, repeats, size = (3, 1, 256) if quick else (ITERATIONS, 3, 2048)
+    n, repeats, size = (3, 1, 256) if quick else (ITERATIONS, 5, 2048)
     results = {case: _measured(case, n, repeats, size) for case in cases}
     times, ends, shares = [], [], []
     rate = max(found[PRODUCT] for found, _ in results.values())
