@@ -1,22 +1,28 @@
 """Songs that nobody wrote, with their stems: for `learn_songs.py`.
 
-    chance ─patterns, chords, parts→ notes ─sound fonts, voices→ sounds ─filters, rooms, places, levels→ four stems
+    chance ─patterns, chords, parts→ notes ─sound fonts, kits, formulas, voices→ sounds ─mixing.py→ four stems
 
-Two thirds are mixed as records are (wide, compressed, with rooms, one filter over all), one third as plain renderings.
+Three quarters are mixed as records are (wide, compressed, with rooms, one filter over all; now and then ducked, driven,
+without some stem for a while, or in mono), one quarter as plain renderings.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import mixing
 import numpy as np
+from grooves import Source, draw_kit
 from numpy.typing import NDArray
 from render import Event, render
-from scipy.signal import butter, fftconvolve, lfilter, sosfilt
-from voices import RATE, formant_voice, spoken_voice
+from scipy.signal import butter, sosfilt
+from voices import RATE, Melody, formant_voice, spoken_voice
 
-SECONDS = 20.0
+LENGTHS = (7.0, 7.0, 12.0, 12.0, 20.0)
+"""Seconds of a song."""
+
 Floats = NDArray[np.float64]
 Rng = np.random.Generator
 
@@ -37,6 +43,14 @@ FAMILIES = (
     (15, 21, 22, 40, 42, 105, 108),
 )
 DISTORTED = (29, 30)
+CLEAN = (24, 25, 26, 27, 28)
+"""Guitars that are driven through an amplifier of `mixing` now and then."""
+
+ROLES = {35: "kick", 36: "kick", 37: "rim", 38: "snare", 39: "snare", 40: "snare", 42: "closed", 46: "open"}
+ROLES |= {41: "tom4", 45: "tom3", 47: "tom2", 50: "tom1", 49: "crash", 55: "crash", 57: "crash", 51: "ride"}
+HANDS = (54, 56, 60, 62, 69, 70, 82)
+"""Keys of percussion that is shaken or struck by hand."""
+
 KICKS = {
     "four": (0, 4, 8, 12),
     "rock": (0, 8, 10),
@@ -51,15 +65,25 @@ SNARES = {"funk": (4, 12, 7, 15), "ballad": (8,), "sparse": (8,), "none": ()}
 STYLES = ("pad", "stab", "strum", "arp", "comp", "riff", "lead")
 
 
+@dataclass(frozen=True)
+class Band:
+    """Who plays and sings: sound fonts (the first one twice as often), kits of single strokes, voices of flite."""
+
+    fonts: Sequence[Path]
+    kits: Mapping[str, Source]
+    talkers: Sequence[str]
+
+
 class Harmony:
-    """Tempo, scale and four chords."""
+    """Length, tempo, scale and four chords."""
 
     def __init__(self, rng: Rng) -> None:
+        self.seconds = float(rng.choice(LENGTHS))
         self.beat = 60 / rng.uniform(68, 175)
         self.key = int(rng.integers(12))
         self.scale = (0, 2, 3, 5, 7, 8, 10) if rng.random() < 0.5 else (0, 2, 4, 5, 7, 9, 11)
         self.chords = [0, *(int(chord) for chord in rng.choice([0, 3, 4, 5, 1, 2], 3))]
-        self.n_bars = int(SECONDS / (4 * self.beat)) + 1
+        self.n_bars = int(self.seconds / (4 * self.beat)) + 1
 
     def degree(self, degree: int, octave: int) -> int:
         """The key of a step of the scale."""
@@ -95,6 +119,13 @@ def drum_notes(rng: Rng, harmony: Harmony) -> list[Event]:
         if bar % 4 == 0 and rng.random() < 0.6:
             events.append(_event(rng, start, 1.5, int(rng.choice([49, 55, 57])), 80, 115))
     return events
+
+
+def hand_notes(rng: Rng, harmony: Harmony) -> list[Event]:
+    """A loop of percussion."""
+    key, pattern = int(rng.choice(HANDS)), rng.random(16) < rng.choice([0.3, 0.6, 1])
+    times = np.arange(harmony.n_bars * 16)[np.tile(pattern, harmony.n_bars)] * harmony.beat / 4
+    return [_event(rng, float(time), 0.15, key, 50, 100) for time in times]
 
 
 def bass_notes(rng: Rng, harmony: Harmony) -> list[Event]:
@@ -145,11 +176,11 @@ def other_notes(rng: Rng, harmony: Harmony, program: int) -> list[Event]:
     return events
 
 
-def melody(rng: Rng, harmony: Harmony) -> list[tuple[float, float, int]]:
+def melody(rng: Rng, harmony: Harmony) -> Melody:
     """A line for a singer: steps more often than leaps, with rests."""
     time, degree, notes = float(rng.uniform(0, 3)) * harmony.beat, int(rng.integers(7)), []
     lowest, dense = int(rng.choice([45, 50, 55, 60])), rng.choice([0.65, 0.8, 0.95])
-    while time < SECONDS - 1:
+    while time < harmony.seconds - 1:
         length = float(rng.choice([0.25, 0.5, 0.5, 0.75, 1, 1, 1.5, 2, 3])) * harmony.beat
         if rng.random() < dense:
             degree = int(np.clip(degree + rng.choice([-4, -2, -1, -1, 0, 1, 1, 2, 4]), -2, 9))
@@ -159,88 +190,175 @@ def melody(rng: Rng, harmony: Harmony) -> list[tuple[float, float, int]]:
     return notes
 
 
-# ---------------------------------------------------------------- mixing
+# ---------------------------------------------------------------- sounds
 
 
-def filtered(rng: Rng, sound: Floats, spread: float) -> Floats:
-    """Through an equaliser of seven bands, each some dB up or down."""
-    hertz = np.fft.rfftfreq(4096, 1 / RATE)
-    gains = np.interp(np.log(hertz + 1), np.log(np.geomspace(40, 20000, 7)), rng.normal(0, 0.6 * spread, 7))
-    taps = np.roll(np.fft.irfft(10 ** (gains / 20)), 512)[:1024] * np.hanning(1024)
-    return np.asarray(fftconvolve(sound, taps[None], axes=1)[:, 512 : 512 + sound.shape[1]])
+class Studio:
+    """Plays the parts of one song, and mixes them."""
+
+    def __init__(self, rng: Rng, band: Band) -> None:
+        self.rng, self.band, self.harmony, self.plain = rng, band, Harmony(rng), rng.random() < 0.25
+        self.squeeze = 0.0 if self.plain else float(rng.uniform(0, 0.4))
+        self.n = int(self.harmony.seconds * RATE)
+
+    def chance(self, often: float) -> bool:
+        """Whether something is done that plain renderings do not have."""
+        return bool(self.rng.random() < often) and not self.plain
+
+    def wet(self, most: float) -> float:
+        """How much of a room."""
+        if self.plain:
+            return float(self.rng.choice([0, 0.03, 0.1]))
+        return max(0.0, float(self.rng.uniform(-0.4 * most, most)))
+
+    def played(self, events: list[Event], program: int, drums: bool = False) -> Floats:
+        """By one of the fonts."""
+        fonts = [self.band.fonts[0], *self.band.fonts]
+        font = fonts[int(self.rng.integers(len(fonts)))]
+        sound = render(events, font, program=program, drums=drums, seconds=self.harmony.seconds)
+        return sound.samples.astype(float)
+
+    def drums(self) -> Floats:
+        """A kit of a font, or one of single strokes; now and then with percussion."""
+        rng, events = self.rng, drum_notes(self.rng, self.harmony)
+        if rng.random() < 0.55:
+            sound = struck(rng, self.band.kits, events, self.n)
+        else:
+            sound = self.played(events, int(rng.choice(KITS)), True)
+        if rng.random() < 0.2:
+            hands = self.played(hand_notes(rng, self.harmony), 0, True)
+            level = np.sqrt(np.square(sound).mean() / (np.square(hands).mean() + 1e-9))
+            sound = sound + min(level, 50) * rng.uniform(0.1, 0.5) * mixing.placed(hands, 1, rng.uniform(-0.8, 0.8))
+        sound = mixing.compressed(mixing.placed(sound, 0.03 if self.plain else rng.uniform(0.2, 1.2)), self.squeeze)
+        if self.chance(0.15):
+            sound = mixing.driven(sound, rng.uniform(0.3, 1), 16000)
+        return mixing.in_a_room(rng, mixing.filtered(rng, sound, 4), self.wet(0.4))
+
+    def bass(self) -> Floats:
+        """A program of a font, or a formula; often driven."""
+        rng, events = self.rng, bass_notes(self.rng, self.harmony)
+        if rng.random() < 0.3:
+            sound = synthetic_bass(rng, events, self.n)
+        else:
+            sound = self.played(events, int(rng.choice(BASSES)))
+        sound = mixing.compressed(mixing.placed(sound, 0.0), self.squeeze)
+        if self.chance(0.35):
+            sound = mixing.driven(sound, float(np.exp(rng.uniform(-1.5, 1.5))), rng.uniform(1500, 8000))
+        if self.chance(0.15):
+            sound = mixing.doubled(rng, sound, rng.uniform(0.1, 0.4))
+        return sound if self.plain else mixing.filtered(rng, sound, 4)
+
+    def other(self) -> Floats:
+        """One to four instruments."""
+        rng, out = self.rng, np.zeros((2, self.n))
+        for _ in range(int(rng.choice([1, 1, 2, 2, 3, 4]))):
+            program = int(rng.choice(FAMILIES[int(rng.integers(len(FAMILIES)))]))
+            sound = self._guitars(program) if program in (*DISTORTED, *CLEAN) and self.chance(0.6) else None
+            if sound is None:
+                sound = self.played(other_notes(rng, self.harmony, program), program)
+                width, place = (0.08, 0.0) if self.plain else (rng.uniform(0.3, 1.2), rng.uniform(-0.9, 0.9))
+                sound = mixing.placed(sound, width, place)
+                if self.chance(0.2):
+                    sound = mixing.doubled(rng, sound, rng.uniform(0.3, 1))
+            sound = sound * 10 ** (rng.normal(0, 3) / 20) / (np.sqrt(np.square(sound).mean()) + 1e-6)
+            out += mixing.in_a_room(rng, mixing.filtered(rng, sound, 4), self.wet(0.35))
+        return out
+
+    def _guitars(self, program: int) -> Floats:
+        """Two takes of the same chords through overdriven amplifiers, on either side."""
+        rng, drive, top = self.rng, float(np.exp(self.rng.uniform(-1, 3))), self.rng.uniform(3500, 7000)
+        events, apart = other_notes(rng, self.harmony, DISTORTED[0]), rng.uniform(0.3, 1)
+        out = np.zeros((2, self.n))
+        for side in (-apart, apart):
+            take = [(on + rng.normal(0, 0.006), off, key, force) for on, off, key, force in events]
+            take = [(max(0.0, on), off, key, force) for on, off, key, force in take]
+            out += mixing.placed(mixing.driven(self.played(take, program), drive, top), 0.0, side)
+        return out
+
+    def vocals(self) -> Floats:
+        """A singer or a talker; now and then another voice with it, copies, echoes."""
+        rng, line = self.rng, melody(self.rng, self.harmony)
+        sung = self._voice(line)
+        if self.chance(0.25):
+            step = int(rng.choice([-12, -5, 0, 0, 3, 4, 7, 12]))
+            second = self._voice([(on + abs(rng.normal(0, 0.02)), length, key + step) for on, length, key in line])
+            sung = sung + rng.uniform(0.15, 0.6) * mixing.placed(second, 1, rng.uniform(-1, 1))
+        sung = mixing.compressed(sung, self.squeeze)
+        if self.chance(0.15):
+            sung = mixing.driven(sung, rng.uniform(0.3, 1.5), 12000)
+        if self.chance(0.3):
+            sung = mixing.doubled(rng, sung, rng.uniform(0.15, 0.7))
+        if self.chance(0.25):
+            sung = mixing.echoed(rng, sung, self.harmony.beat)
+        return mixing.in_a_room(rng, mixing.filtered(rng, sung, 3), 0 if self.plain else self.wet(0.4))
+
+    def _voice(self, line: Melody) -> Floats:
+        kind, seconds = self.rng.random(), self.harmony.seconds
+        if kind < 0.1:
+            events = [(on, on + length, key, 100) for on, length, key in line]
+            return self.played(events, int(self.rng.choice([52, 53, 54])))
+        if kind < 0.5:
+            alone = formant_voice(self.rng, line, seconds)
+        else:
+            alone = spoken_voice(self.rng, line, seconds, self.band.talkers)
+        return np.stack([alone, alone])
+
+    def mixed(self, stems: Floats) -> NDArray[np.float32]:
+        """Stems at levels as on records, or some dB off them; what is done to all of them."""
+        rng, spread = self.rng, self.rng.choice([1.5, 3.5, 5])
+        for k, usual in enumerate((0, -1, 1.5, 0)):
+            if self.chance(0.12):
+                stems[k] = mixing.gated(rng, stems[k])
+            level = np.sqrt(np.square(stems[k]).mean())
+            stems[k] *= 10 ** ((usual + rng.normal(0, spread) - 20) / 20) / level if level > 1e-6 else 0
+        if self.chance(0.15):
+            depth = rng.uniform(0.2, 0.8)
+            stems[[1, 3]] = [mixing.ducked(stem, self.harmony.beat, depth) for stem in stems[[1, 3]]]
+        if not self.plain:
+            seed = int(rng.integers(2**31))
+            stems = np.stack([mixing.filtered(np.random.default_rng(seed), stem, 3) for stem in stems])
+        if self.chance(0.35):
+            stems = mixing.limited(stems, rng.uniform(0.2, 0.8))
+        if self.chance(0.15):
+            stems = mixing.cut(stems, rng.uniform(9000, 17000))
+        if self.chance(0.1):
+            stems = np.repeat(stems.mean(axis=1, keepdims=True), 2, axis=1)
+        if rng.random() < 0.06:
+            stems[int(rng.integers(4))] = 0
+        return np.asarray(stems * min(1.0, 0.98 / (np.abs(stems.sum(axis=0)).max() + 1e-9)), np.float32)
 
 
-def in_a_room(rng: Rng, sound: Floats, wet: float) -> Floats:
-    """With a decay of noise, 0.3 to 1.8 s long."""
-    if wet <= 0:
-        return sound
-    length = rng.uniform(0.3, 1.8)
-    time = np.arange(int(length * RATE)) / RATE
-    noise = rng.normal(0, 1, (2, time.size)) * 10 ** (-3 * time / length)
-    noise = sosfilt(butter(1, rng.uniform(2500, 9000), fs=RATE, output="sos"), noise)
-    noise = np.pad(
-        noise / np.linalg.norm(noise, axis=1, keepdims=True), ((0, 0), (int(RATE * rng.uniform(0, 0.04)), 0))
-    )
-    return np.asarray(sound + wet * fftconvolve(sound, noise, axes=1)[:, : sound.shape[1]])
+def struck(rng: Rng, kits: Mapping[str, Source], events: list[Event], n: int) -> Floats:
+    """Drums of a kit that is drawn by chance, each at its own place."""
+    kit, out = draw_kit(kits, rng), np.zeros((2, n))
+    places = {role: rng.uniform(-0.7, 0.7) * (role not in ("kick", "snare")) for role in kit}
+    steepness = rng.uniform(15, 40)
+    for onset, _, key, force in events:
+        first, role = int(onset * RATE), ROLES[key]
+        stroke = kit[role].struck(force, steepness, rng)[: max(0, n - first)]
+        out[:, first : first + stroke.size] += mixing.placed(np.stack([stroke, stroke]), 0, places[role])
+    return out
 
 
-def compressed(sound: Floats, amount: float) -> Floats:
-    """Levels brought nearer to each other."""
-    level = np.sqrt(lfilter([0.0003], [1, -0.9997], np.square(sound).mean(axis=0)) + 1e-9)
-    usual = np.median(level[level > 1e-4]) if (level > 1e-4).any() else 1.0
-    return np.asarray(sound * np.clip(level / usual, 0.1, 20) ** -amount)
+def synthetic_bass(rng: Rng, events: list[Event], n: int) -> Floats:
+    """One oscillator: a sine that is bent the more the brighter it is, dies slowly or not, glides into its pitch."""
+    out, bright, lasts = np.zeros(n), np.exp(rng.uniform(-1, 2.5)), rng.choice([0.25, 1.0, 20.0])
+    glide, shape, skew = rng.choice([0, 0, 12]), rng.uniform(0, 1), rng.uniform(0, 0.4)
+    for onset, end, key, force in events:
+        first = int(onset * RATE)
+        time = np.arange(max(0, min(int((end + 0.02) * RATE), n) - first)) / RATE
+        hertz = 440 * 2 ** ((key - 69 + glide * np.exp(-time / 0.03)) / 12)
+        phase = 2 * np.pi * np.cumsum(hertz) / RATE
+        bend = bright * (shape + (1 - shape) * np.exp(-time / 0.15))
+        fade = np.minimum(1, time / 0.004) * np.clip((end + 0.02 - onset - time) / 0.02, 0, 1)
+        out[first : first + time.size] += (
+            np.tanh((0.3 + bend) * (np.sin(phase) + skew)) * np.exp(-time / lasts) * fade * force
+        )
+    out = sosfilt(butter(2, [25, rng.uniform(300, 6000)], "band", fs=RATE, output="sos"), out)
+    return np.stack([out, out])
 
 
-def placed(sound: Floats, width: float, place: float = 0.0) -> Floats:
-    """Wider or narrower, and to the left (-1) or right (1)."""
-    middle, side = sound.mean(axis=0), (sound[0] - sound[1]) / 2 * width
-    angle = (place + 1) * np.pi / 4
-    return np.stack([(middle + side) * np.cos(angle), (middle - side) * np.sin(angle)]) * np.sqrt(2)
-
-
-def make_song(rng: Rng, fonts: Sequence[Path], talkers: Sequence[str]) -> NDArray[np.float32]:
+def make_song(rng: Rng, band: Band) -> NDArray[np.float32]:
     """Drums, bass, vocals and other, ``(4, 2, n)``."""
-    harmony, plain = Harmony(rng), rng.random() < 0.35
-
-    def played(events: list[Event], program: int, drums: bool = False) -> Floats:
-        font = fonts[int(rng.integers(len(fonts)))]
-        return render(events, font, program=program, drums=drums, seconds=SECONDS).samples.astype(float)
-
-    def wet(most: float) -> float:
-        return float(rng.choice([0, 0.03, 0.1])) if plain else max(0.0, float(rng.uniform(-0.4 * most, most)))
-
-    squeeze = 0.0 if plain else float(rng.uniform(0, 0.4))
-    drums = compressed(
-        placed(played(drum_notes(rng, harmony), int(rng.choice(KITS)), True), 0.03 if plain else 0.7), squeeze
-    )
-    bass = compressed(placed(played(bass_notes(rng, harmony), int(rng.choice(BASSES))), 0.0), squeeze)
-    other = np.zeros_like(drums)
-    for _ in range(int(rng.choice([1, 1, 2, 2, 3, 4]))):
-        family = FAMILIES[int(rng.integers(len(FAMILIES)))]
-        program = int(rng.choice(family))
-        sound = played(other_notes(rng, harmony, program), program)
-        sound *= 10 ** (rng.normal(0, 3) / 20) / (np.sqrt(np.square(sound).mean()) + 1e-6)
-        sound = placed(sound, 0.08) if plain else placed(sound, rng.uniform(0.3, 1.2), rng.uniform(-0.9, 0.9))
-        other += in_a_room(rng, filtered(rng, sound, 4), wet(0.35))
-    line = melody(rng, harmony)
-    kind = rng.random()
-    if kind < 0.2:
-        sung = played([(on, on + length, key, 100) for on, length, key in line], int(rng.choice([52, 53, 54])))
-    else:
-        alone = formant_voice(rng, line, SECONDS) if kind < 0.6 else spoken_voice(rng, line, SECONDS, talkers)
-        sung = np.stack([alone, alone])
-    sung = in_a_room(rng, filtered(rng, compressed(sung, squeeze), 3), 0 if plain else wet(0.3))
-    stems = np.stack([in_a_room(rng, filtered(rng, drums, 4), wet(0.3)), bass, sung, other])
-    return _levelled(rng, stems, plain)
-
-
-def _levelled(rng: Rng, stems: Floats, plain: bool) -> NDArray[np.float32]:
-    """Stems at levels as on records, or some dB off them; one filter over all."""
-    spread = rng.choice([1.5, 3.5, 5])
-    for stem, usual in zip(stems, (0, -1, 1.5, 0), strict=True):
-        level = np.sqrt(np.square(stem).mean())
-        stem *= 10 ** ((usual + rng.normal(0, spread) - 20) / 20) / level if level > 1e-6 else 0
-    if not plain:
-        seed = int(rng.integers(2**31))
-        stems = np.stack([filtered(np.random.default_rng(seed), stem, 3) for stem in stems])
-    return np.asarray(stems * min(1.0, 0.98 / (np.abs(stems.sum(axis=0)).max() + 1e-9)), np.float32)
+    studio = Studio(rng, band)
+    return studio.mixed(np.stack([studio.drums(), studio.bass(), studio.vocals(), studio.other()]))

@@ -2,6 +2,7 @@
 
     melody ─pitch with glides, vibrato, drift→ source ─formants, consonants, breath→ sung     (`formant_voice`)
     words ─flite→ speech ─WORLD→ envelope, noise ─stretched, on the melody's pitch→ sung      (`spoken_voice`)
+                                              ─at their own pace and pitch→ rapped
 
 flite (its voices kal16, rms and slt; BSD-like licence) and pyworld (MIT) must be installed for the second.
 """
@@ -136,13 +137,18 @@ def spoken_voice(rng: np.random.Generator, melody: Melody, seconds: float, names
     pitch, sounding = pitch_curve(rng, melody, seconds, 200)
     if not sounding.any():
         return np.zeros(n_samples)
-    source = _time_map(rng, found, envelope, np.convolve(sounding, np.ones(21), "same") > 0)
+    rapped = rng.random() < 0.2
+    slow = rng.uniform(0.8, 1.3) if rapped else rng.uniform(0.4, 0.9)
+    source = _time_map(rng, found, envelope, np.convolve(sounding, np.ones(21), "same") > 0, slow)
     said = np.flatnonzero(source >= 0)
     held = np.interp(np.arange(pitch.size), np.flatnonzero(sounding), pitch[sounding > 0])
     wide, rough, line = np.full((pitch.size, 1025), 1e-14), np.ones((pitch.size, 1025)), np.zeros(pitch.size)
     bins = np.clip(np.arange(1025) / rng.uniform(0.88, 1.18), 0, 1024).astype(int)  # another throat
     wide[said], rough[said] = envelope[source[said]][:, bins], noise[source[said]]
-    line[said] = np.where(found[source[said]] > 0, held[said], 0)
+    if rng.random() < 0.3:  # hoarse
+        rough = np.minimum(1, rough + rng.uniform(0, 0.4))
+    own = found[source[said]]
+    line[said] = own * rng.uniform(0.9, 1.4) if rapped else np.where(own > 0, held[said], 0)
     sung = pyworld.synthesize(line, wide, rough, RATE, 5.0)[:n_samples]
     sung = np.pad(sung, (0, n_samples - sung.size))
     return np.asarray(sung / (np.abs(sung).max() + 1e-9))
@@ -169,12 +175,12 @@ def _widened(envelope: Floats, noise: Floats, rate: int, slope: float) -> tuple[
 
 
 def _time_map(
-    rng: np.random.Generator, pitch: Floats, envelope: Floats, sounding: NDArray[np.bool_]
+    rng: np.random.Generator, pitch: Floats, envelope: Floats, sounding: NDArray[np.bool_], slow: float
 ) -> NDArray[np.intp]:
-    """Which frame of the speech is heard when, -1 where none is: vowels are stretched, pauses are left out."""
+    """Which frame of the speech is heard when, -1 where none is: vowels go on ``slow``, pauses are left out."""
     level = 10 * np.log10(envelope.mean(axis=1) + 1e-16)
     quiet = level < np.percentile(level, 95) - 35
-    out, place, last, slow = np.full(sounding.size, -1), 0.0, len(pitch) - 2, rng.uniform(0.4, 0.9)
+    out, place, last = np.full(sounding.size, -1), float(rng.integers(len(pitch) // 2)), len(pitch) - 2
     for frame in np.flatnonzero(sounding):
         out[frame] = int(place)
         place += slow if pitch[int(place)] > 0 else 1.0

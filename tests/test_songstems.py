@@ -11,12 +11,15 @@ import unweave.songs.stems
 from unweave.audio import Audio, load
 from unweave.errors import InvalidInput, ReadError
 from unweave.evaluation import si_sdr
+from unweave.framing import STFT
 from unweave.songs.cells import Grid, box, cells_of, song_stft
 from unweave.songs.context import context_cues, context_frames
 from unweave.songs.cues import N_PITCHES, frame_cues, local_cues, pitch_cues, similar_frames
 from unweave.songs.judge import SOURCES, load_judges
 from unweave.songs.melody import comb, pitch_track
+from unweave.songs.places import Places
 from unweave.songs.stems import separate_song, song_masks
+from unweave.stft import stft
 from unweave.synthesis import drum_loop
 from unweave.threads import limit
 
@@ -287,6 +290,48 @@ def test_the_comb_stands_on_harmonics():
     assert time.size == RATE
 
 
+# ---------------------------------------------------------------- places
+
+
+def two_voices(places: tuple[float, float]) -> tuple[list[Audio], STFT, np.ndarray]:
+    """Two noises at places from left (0) to right (1), the transform, and masks that know where one sounds alone."""
+    rng = np.random.default_rng(0)
+    sounding = np.repeat([[1, 0, 1, 1], [0, 1, 1, 1]], RATE // 2, axis=1)
+    sounds = [
+        Audio(np.outer([1 - p, p], s * rng.normal(size=s.size)), RATE) for p, s in zip(places, sounding, strict=True)
+    ]
+    settings = song_stft(RATE)
+    n_cells = Grid.of(settings, RATE).starts.size
+    n_frames = settings.n_frames(2 * RATE)
+    share = np.repeat([0.95, 0.05, 0.5, 0.5], -(-n_frames // 4))[:n_frames, None] * np.ones(n_cells)
+    return sounds, settings, np.stack([share, 1 - share]).astype(np.float32)
+
+
+def taken_apart(places: tuple[float, float]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Frames of the sources that are found, of the true ones, and of the masks alone."""
+    sounds, settings, masks = two_voices(places)
+    song = Audio(sounds[0].samples + sounds[1].samples, RATE)
+    values, *true = (stft(each, settings).values.swapaxes(1, 2) for each in (song, *sounds))
+    found = Places.of(song, settings, masks).apart(values, masks)
+    return found, np.stack(true), Grid.of(settings, RATE).spread(masks)[:, None] * values
+
+
+def test_sources_that_stand_apart_are_told_apart_where_the_masks_are_at_a_loss():
+    found, true, masked = taken_apart((0.2, 0.8))
+    wrong, wrong_masked = (np.square(np.abs(each - true)).sum() for each in (found, masked))
+    assert wrong < 0.1 * wrong_masked
+
+
+def test_where_all_stand_in_one_place_the_filters_are_the_masks():
+    found, _, masked = taken_apart((0.4, 0.4))
+    assert np.abs(found - masked).max() < 1e-3 * np.abs(masked).max()
+
+
+def test_the_filters_sum_to_one():
+    found, true, _ = taken_apart((0.1, 0.7))
+    np.testing.assert_allclose(found.sum(axis=0), true.sum(axis=0), atol=1e-3 * np.abs(true).max())
+
+
 # ---------------------------------------------------------------- judges
 
 
@@ -306,4 +351,4 @@ def test_a_missing_file_of_weights_is_named(monkeypatch, tmp_path):
 
 def test_the_weights_are_small():
     path = Path(unweave.__file__).parent / "templates" / "songs.npz"
-    assert path.stat().st_size < 200_000
+    assert path.stat().st_size < 300_000

@@ -1,6 +1,7 @@
 """Songs taken apart into drums, bass, vocals and the rest, blind: `separate_song`.
 
-    x ─cells→ spectrogram on a grid ─cues→ evidence ─judge→ first masks ─melody, context→ evidence ─judge→ masks → stems
+    x ─cells→ spectrogram on a grid ─cues→ evidence ─judge→ first masks ─melody, context→ evidence ─judge→ masks
+    masks, x ─places→ filters → stems
 
 Each arrow is a module here, and `unweave.songs.stems` the chain.
 """

@@ -1,12 +1,13 @@
 """A song taken apart into drums, bass, vocals and the rest, blind: nothing is told of it.
 
-    cues ─first judge→ masks ─what they say of the neighbours, the voice's line→ cues ─second judge→ masks ─STFT→ stems
+    cues ─first judge→ masks ─neighbours, the voice's line→ cues ─second judge→ masks ─places→ filters ─STFT→ stems
 
 Every cell of the spectrogram is judged by what it looks like (`unweave.songs.cues`): lasting or broad, rising, gliding,
 repeating, placed. A first opinion says what the cells around it are and which line voice and bass follow
 (`unweave.songs.context`, `unweave.songs.melody`); with that a second opinion is formed (`unweave.songs.judge`). It is
-the share of the cell that is expected of each source, and the mask on the complex spectrogram of every channel: a stem
-keeps its place in the stereo picture.
+the share of the cell that is expected of each source. With several channels the shares also tell where each source
+stands in the stereo picture, and what stands elsewhere is taken from it (`unweave.songs.places`); with one they are the
+masks on its spectrogram.
 
 Conventions: the stems sum to the recording, sample by sample; 'other' is what the three leave. Long recordings are
 judged in segments that overlap and are faded into each other, so memory is bounded but for the stems themselves.
@@ -16,7 +17,8 @@ large.
 
 References: J.-L. Durrieu, G. Richard, B. David, C. Févotte, IEEE TASLP 18(3), 2010, doi:10.1109/TASL.2010.2041114.
 D. FitzGerald, Proc. DAFx 2010. Z. Rafii, B. Pardo, Proc. ISMIR 2012. A. Liutkus, R. Badeau, ICASSP 2015,
-doi:10.1109/ICASSP.2015.7177973.
+doi:10.1109/ICASSP.2015.7177973. N. Q. K. Duong, E. Vincent, R. Gribonval, IEEE TASLP 18(7), 2010,
+doi:10.1109/TASL.2010.2050716.
 """
 
 from __future__ import annotations
@@ -32,10 +34,11 @@ from unweave.audio import Audio
 from unweave.errors import InvalidInput
 from unweave.framing import STFT
 from unweave.masks import require_power
-from unweave.songs.cells import Grid, cells_of, song_stft
+from unweave.songs.cells import cells_of, song_stft
 from unweave.songs.context import context_cues, context_frames
 from unweave.songs.cues import frame_cues, local_cues, pitch_cues, similar_frames
 from unweave.songs.judge import SOURCES, load_judges
+from unweave.songs.places import Places
 from unweave.stft import FrameBlock, rebuild
 
 __all__ = ["SOURCES", "Source", "separate_song", "song_masks"]
@@ -127,11 +130,10 @@ def _add_stems(stems: Samples, segment: Audio, fade: Samples, power: float) -> N
     if power != 1:
         masks = masks**power
         masks /= masks.sum(axis=0)
-    grid = Grid.of(settings, segment.sample_rate)
+    places = Places.of(level, settings, masks)
 
     def change(block: FrameBlock) -> Complex:
-        out: Complex = grid.spread(masks[:, block.frames])[:, None] * block.values
-        return out
+        return places.apart(block.values, masks[:, block.frames])
 
     position = 0
     for piece in rebuild(segment, settings, change):
