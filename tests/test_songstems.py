@@ -312,7 +312,7 @@ def taken_apart(places: tuple[float, float]) -> tuple[np.ndarray, np.ndarray, np
     sounds, settings, masks = two_voices(places)
     song = Audio(sounds[0].samples + sounds[1].samples, RATE)
     values, *true = (stft(each, settings).values.swapaxes(1, 2) for each in (song, *sounds))
-    found = Places.of(song, settings, masks).apart(values, masks)
+    found = Places.of(Grid.of(settings, RATE), (2, 2), [(values, masks)]).apart(values, masks)
     return found, np.stack(true), Grid.of(settings, RATE).spread(masks)[:, None] * values
 
 
@@ -330,6 +330,29 @@ def test_where_all_stand_in_one_place_the_filters_are_the_masks():
 def test_the_filters_sum_to_one():
     found, true, _ = taken_apart((0.1, 0.7))
     np.testing.assert_allclose(found.sum(axis=0), true.sum(axis=0), atol=1e-3 * np.abs(true).max())
+
+
+def test_true_places_explain_a_song_better_than_exchanged_ones_and_as_well_as_fitted_ones():
+    sounds, settings, masks = two_voices((0.2, 0.7))
+    values, *alone = (
+        stft(each, settings).values.swapaxes(1, 2)
+        for each in (Audio(sounds[0].samples + sounds[1].samples, RATE), *sounds)
+    )
+    grid, one = Grid.of(settings, RATE), np.ones_like(masks[0])
+    owned = [np.stack([one, 0 * one]), np.stack([0 * one, one])]
+    true, exchanged, fitted = (
+        Places.of(grid, (2, 2), pieces)
+        for pieces in (
+            zip(alone, owned, strict=True),
+            zip(alone, owned[::-1], strict=True),
+            [(values, masks)],
+        )
+    )
+    likelihoods = [places.likelihood([(values, masks)]) for places in (true, exchanged, fitted)]
+    assert likelihoods[0] > likelihoods[1] + 0.5
+    assert likelihoods[0] > likelihoods[2] - 0.02
+    assert np.isfinite(true.likelihood([(0 * values, masks)]))
+    assert true.likelihood([]) == 0
 
 
 # ---------------------------------------------------------------- judges

@@ -6,17 +6,22 @@ separation without examples (`unweave.songs`, or `unweave.drums` where all names
 examples do not have is found by what voices are like, a sound that no rule describes by its examples. How much of each,
 in which bins, is what the rehearsal finds out (`unweave.rehearsal.blend`).
 
-Reference: D. H. Wolpert, Stacked generalization, Neural Networks 5(2), 1992, doi:10.1016/S0893-6080(05)80023-1.
+With several channels the examples also show where each sound stands in the stereo picture, and what stands elsewhere is
+taken from it (`unweave.songs.places`). Where that does not explain the recording, since it was mixed in another way, it
+is found out by the masks.
+
+References: D. H. Wolpert, Stacked generalization, Neural Networks 5(2), 1992, doi:10.1016/S0893-6080(05)80023-1. N. Q.
+K. Duong, E. Vincent, R. Gribonval, IEEE TASLP 18(7), 2010, doi:10.1109/TASL.2010.2050716.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
 
-from unweave.arrays import Complex
+from unweave.arrays import Complex, Matrix
 from unweave.audio import Audio, load
 from unweave.dictionary import Dictionary
 from unweave.examples import Like
@@ -24,7 +29,8 @@ from unweave.framing import STFT
 from unweave.rehearsal.blend import Blend, Truth, learn_blend
 from unweave.rehearsal.evidence import Evidence, Masks
 from unweave.songs.cells import Grid
-from unweave.stft import FrameBlock, analysis_block, block_spans, rebuild
+from unweave.songs.places import Places
+from unweave.stft import FrameBlock, analysis_block, analysis_blocks, block_spans, rebuild
 
 __all__ = ["LEAST", "MOST", "are_drums", "rehearse", "stems_of_one_recording"]
 
@@ -33,6 +39,8 @@ LEAST, MOST = 4.0, 30.0
 """Seconds of examples without which there is no rehearsal, and of which no more are used."""
 
 _BLOCK = 32  # frames whose evidence is made at a time
+_LOOKED = 16  # such blocks, at most, that tell where the sources stand
+_FITTED = 0.02  # by which places that were fitted to a recording explain it better than true ones may
 
 Stems = dict[str, Audio]
 Way = Callable[[Audio, Mapping[str, Audio]], Masks]
@@ -104,14 +112,37 @@ def rehearse(audio: Audio, found: Masks, examples: Stems, way: Way, stft: STFT) 
     )
     blend = _learned(Evidence(mixture, _crossed(examples, mixture, way, stft), [tried], stft), list(examples.values()))
     evidence = Evidence(audio, found, [there], stft)
+    places = _places(evidence, blend, list(examples.values()))
 
     def change(block: FrameBlock) -> Complex:
-        masks = blend.masks(evidence.cues(block.frames.start, block.frames.stop))
-        out: Complex = masks[:, None] * block.values
-        return out
+        return places.apart(block.values, blend.masks(evidence.cues(block.frames.start, block.frames.stop)))
 
     stems = np.concatenate(list(rebuild(audio, stft, change, _BLOCK)), axis=-1)
     return [Audio(each, audio.sample_rate) for each in stems]
+
+
+def _places(evidence: Evidence, blend: Blend, examples: Sequence[Audio]) -> Places:
+    """Where the sources stand: where they stand in the examples, if that explains the recording, or as masks tell."""
+    audio, stft = evidence.audio, evidence.stft
+    grid, shape = Grid.of_bins(stft, audio.sample_rate), (len(examples), audio.n_channels)
+    if audio.n_channels == 1:
+        return Places.of(grid, shape, ())
+    spans = list(block_spans(evidence.n_frames, _BLOCK))
+    looked = [
+        (analysis_block(audio, stft, *span).values, blend.masks(evidence.cues(*span)))
+        for span in spans[:: -(-len(spans) // _LOOKED)]
+    ]
+    shown, heard = Places.of(grid, shape, _alone(examples, stft)), Places.of(grid, shape, looked)
+    return shown if shown.likelihood(looked) > heard.likelihood(looked) - _FITTED else heard
+
+
+def _alone(stems: Sequence[Audio], stft: STFT) -> Iterator[tuple[Complex, Matrix]]:
+    """Frames of each stem, and masks that know whose they are."""
+    for k, stem in enumerate(stems):
+        for block in analysis_blocks(stem, stft):
+            masks = np.zeros((len(stems), *block.values.shape[1:]), np.float32)
+            masks[k] = 1
+            yield block.values, masks
 
 
 def _sum(stems: Stems) -> Audio:

@@ -60,6 +60,12 @@ class Grid:
         middle = (starts + (widths - 1) / 2) * (sample_rate / settings.n_fft)
         return cls(starts, widths, middle.astype(np.float32))
 
+    @classmethod
+    def of_bins(cls, settings: STFT, sample_rate: float) -> Grid:
+        """Every bin of a transform is a cell."""
+        starts = np.arange(settings.n_bins, dtype=np.intp)
+        return cls(starts, np.ones_like(starts), settings.frequencies(sample_rate).astype(np.float32))
+
     def gather(self, values: Matrix) -> Matrix:
         """Sums over the bins of each cell, of the last axis."""
         sums: Matrix = np.add.reduceat(values, self.starts, axis=-1)

@@ -2,7 +2,7 @@
 
     R_k[f] = Σ_{t, f' near f} m_k⁸ Re(x xᴴ) / |x|,  trace C     W_k[t, f] = m_k R_k (Σ_j m_j R_j)⁻¹     S_k = W_k x
 
-for the masks m_k of `unweave.songs.judge` and the C channels x of the recording. Two sources that sound in the same
+for the masks m_k of `unweave.songs.judge`, or of `unweave.rehearsal`, and the C channels x. Two sources in the same
 cell are told apart by where they stand: what is common to them is divided by the masks, what only one of them can have
 made goes to that one. Where all sources stand in one place the filters are the masks, as they are for one channel; they
 sum to one as the masks do.
@@ -16,6 +16,7 @@ full-rank spatial covariance model, IEEE TASLP 18(7), 2010, doi:10.1109/TASL.201
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
 
@@ -23,10 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unweave.arrays import Complex, Matrix
-from unweave.audio import Audio
-from unweave.framing import STFT
 from unweave.songs.cells import Grid, box
-from unweave.stft import analysis_blocks
 
 __all__ = ["Places"]
 
@@ -40,7 +38,7 @@ DOUBT = 1e-3
 """How much of the song's own matrix is in each."""
 
 _FLOOR = 1e-5
-"""What no source can have made, 50 dB under the rest, goes to none."""
+"""What none of the sources can have made, 50 dB under the rest, is divided by the masks."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,20 +55,31 @@ class Places:
     matrices: NDArray[np.float64]
 
     @classmethod
-    def of(cls, audio: Audio, settings: STFT, masks: Matrix) -> Places:
-        """Where masks float32 ``(sources, frames, cells)`` find their sources in a recording."""
-        grid, eye = Grid.of(settings, audio.sample_rate), np.eye(audio.n_channels)
-        found = np.zeros((len(masks) + 1, grid.starts.size, *eye.shape))
-        for block in analysis_blocks(audio, settings):
-            clear = masks[:, block.frames] ** CLARITY
+    def of(cls, grid: Grid, shape: tuple[int, int], pieces: Iterable[tuple[Complex, Matrix]]) -> Places:
+        """Where masks find their sources in a recording.
+
+        Parameters
+        ----------
+        grid : Grid
+        shape : (int, int)
+            How many sources and channels there are.
+        pieces : iterable
+            Frames ``(channels, frames, bins)``, and their masks float32 ``(sources, frames, cells)``.
+        """
+        n_sources, n_channels = shape
+        eye = np.eye(n_channels)
+        found = np.zeros((n_sources + 1, grid.starts.size, *eye.shape))
+        for values, masks in pieces:
+            clear = masks**CLARITY
             weights = np.concatenate([clear, np.ones_like(clear[:1])])
-            for row, column in combinations_with_replacement(range(len(eye)), 2):
-                shared = _shared(block.values, row, column)
+            for row, column in combinations_with_replacement(range(n_channels), 2):
+                shared = _shared(values, row, column)
                 found[:, :, row, column] += np.einsum("ktf,tf->kf", weights, grid.gather(shared))
         found += np.triu(found, 1).swapaxes(2, 3)
         found = box(found, REACH, 1) + 1e-20 * eye
         matrices = found[:-1] + DOUBT * found[-1]
-        return cls(grid, matrices * (len(eye) / np.trace(matrices, axis1=2, axis2=3)[:, :, None, None]))
+        matrices *= len(eye) / np.trace(matrices, axis1=2, axis2=3)[:, :, None, None]
+        return cls(grid, matrices + _FLOOR * eye)
 
     def apart(self, values: Complex, masks: Matrix) -> Complex:
         """Frames ``(channels, frames, bins)`` taken apart: ``(sources, channels, frames, bins)``."""
@@ -78,13 +87,31 @@ class Places:
         if len(values) == 1:
             return np.asarray(shares * values)
         n_sources, n_cells, n_channels, _ = self.matrices.shape
-        by_cell = self.matrices.transpose(1, 0, 2, 3)
-        whole = masks.transpose(2, 1, 0) @ by_cell.reshape(n_cells, n_sources, -1)
-        whole = whole.reshape(n_cells, -1, n_channels, n_channels) + _FLOOR * np.eye(n_channels)
-        filters = by_cell.reshape(n_cells, 1, -1, n_channels) @ np.linalg.inv(whole)
+        stacked = self.matrices.transpose(1, 0, 2, 3).reshape(n_cells, 1, -1, n_channels)
+        filters = stacked @ np.linalg.inv(self._whole(masks))
         filters = filters.astype(np.float32).reshape(n_cells, -1, n_sources, n_channels, n_channels)
         filters = self.grid.spread(filters.transpose(2, 3, 4, 1, 0))
         return np.asarray(shares * np.einsum("kcdtf,dtf->kctf", filters, values))
+
+    def likelihood(self, pieces: Iterable[tuple[Complex, Matrix]]) -> float:
+        """How well frames and their masks are explained, as `of` takes them, each cell at the level that it has.
+
+        The mean of -log det R - C log xᴴ R⁻¹ x, R = Σ_k m_k R_k, weighted by |x|: only differences mean anything.
+        """
+        total = weight = 0.0
+        for values, masks in pieces:
+            whole, x = self._whole(masks), values[..., self.grid.starts].transpose(2, 1, 0)[..., None]
+            apart = (x.conj() * np.linalg.solve(whole, x)).real.sum(axis=(2, 3))
+            size = np.linalg.norm(x[..., 0], axis=2) + 1e-20
+            unlike = np.linalg.slogdet(whole)[1] + len(values) * np.log(apart / size**2 + 1e-20)
+            total, weight = total - float((size * unlike).sum()), weight + float(size.sum())
+        return total / weight if weight else 0.0
+
+    def _whole(self, masks: Matrix) -> NDArray[np.float64]:
+        """Σ_k m_k R_k, float64 ``(cells, frames, channels, channels)``."""
+        n_sources, n_cells, n_channels, _ = self.matrices.shape
+        whole = masks.transpose(2, 1, 0) @ self.matrices.transpose(1, 0, 2, 3).reshape(n_cells, n_sources, -1)
+        return np.asarray(whole.reshape(n_cells, -1, n_channels, n_channels))
 
 
 def _shared(values: Complex, row: int, column: int) -> Matrix:

@@ -34,12 +34,12 @@ from unweave.audio import Audio
 from unweave.errors import InvalidInput
 from unweave.framing import STFT
 from unweave.masks import require_power
-from unweave.songs.cells import cells_of, song_stft
+from unweave.songs.cells import Grid, cells_of, song_stft
 from unweave.songs.context import context_cues, context_frames
 from unweave.songs.cues import frame_cues, local_cues, pitch_cues, similar_frames
 from unweave.songs.judge import SOURCES, load_judges
 from unweave.songs.places import Places
-from unweave.stft import FrameBlock, rebuild
+from unweave.stft import FrameBlock, analysis_blocks, rebuild
 
 __all__ = ["SOURCES", "Source", "separate_song", "song_masks"]
 
@@ -130,7 +130,8 @@ def _add_stems(stems: Samples, segment: Audio, fade: Samples, power: float) -> N
     if power != 1:
         masks = masks**power
         masks /= masks.sum(axis=0)
-    places = Places.of(level, settings, masks)
+    pieces = ((block.values, masks[:, block.frames]) for block in analysis_blocks(level, settings))
+    places = Places.of(Grid.of(settings, level.sample_rate), (len(masks), level.n_channels), pieces)
 
     def change(block: FrameBlock) -> Complex:
         return places.apart(block.values, masks[:, block.frames])
