@@ -1,4 +1,4 @@
-"""Whether frames that come in pieces end where the whole does, under penalties: `python benchmarks/piecewise.py [DATA]`.
+"""Whether frames that come in blocks end where the whole does: `python benchmarks/piecewise.py [DATA]`.
 
 Drum loops, three components: the objective of `unweave.online.learn` over that of `unweave.nmf`, and the least cosine
 of matched bases for it and for a stream (docs/decisions/0010).
