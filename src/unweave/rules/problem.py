@@ -61,10 +61,6 @@ class Factors:
         bases[...] = self.bases
         return Factors(bases, self.activations.copy())
 
-    def zeros(self) -> Factors:
-        """Zeros of the same shapes, which lie in memory in the same way."""
-        return Factors(roomy_like(self.bases), np.zeros_like(self.activations))
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Problem:

@@ -68,6 +68,8 @@ class Places:
         """
         n_sources, n_channels = shape
         eye = np.eye(n_channels)
+        if n_channels == 1:  # one channel has one place: nothing need be looked at
+            return cls(grid, np.ones((n_sources, grid.starts.size, 1, 1)))
         found = np.zeros((n_sources + 1, grid.starts.size, *eye.shape))
         for values, masks in pieces:
             clear = masks**CLARITY
