@@ -282,6 +282,18 @@ def test_what_v_holds_where_the_weight_is_zero_does_not_matter(beta: float) -> N
         np.testing.assert_array_equal(other.approximation(), results[0].approximation())
 
 
+def test_the_loop_alone_takes_unknown_entries_as_well() -> None:
+    V, rng = CASES[1].V, np.random.default_rng(4)
+    weights = rng.random(V.shape) > 0.2
+    start = random_start(V, 3, np.random.default_rng(3))
+
+    def bases(junk: float) -> Matrix:
+        states = iterate(np.where(weights, V, junk), *start, weights=weights, stride=5)
+        return next(itertools.islice(states, 1, None)).bases
+
+    np.testing.assert_array_equal(bases(np.nan), bases(0))
+
+
 @each_rule_and_beta
 def test_equal_weights_change_nothing_and_their_unit_does_not_matter(rule: Rule, beta: float) -> None:
     V, rng = CASES[1].V, np.random.default_rng(4)

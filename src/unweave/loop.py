@@ -122,7 +122,7 @@ def iterate(
     >>> [round(state.divergence(), 6) for state in itertools.islice(states, 3)]
     [9.432688, 0.0, 0.0]
     """
-    V = nonnegative_matrix("V", V)
+    V, known = weighted(V, weights)
     W, H = nonnegative_matrix("bases", bases), nonnegative_matrix("activations", activations)
     count = W.shape[1]
     if W.shape[0] != V.shape[0] or H.shape != (count, V.shape[1]):
@@ -132,7 +132,6 @@ def iterate(
         )
     masks = [learn_mask("bases", learn_bases, count, count), learn_mask("activations", learn_activations, count, count)]
     beta = require_beta(beta)
-    V, known = weighted(V, weights)
     factors = make_factors(W, H, V.dtype)
     problem = make_problem(V, beta, *masks, weights=known, penalties=penalties)
     if np.any(adapt):

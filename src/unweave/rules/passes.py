@@ -41,6 +41,7 @@ class _Workspace:
         self.power = np.zeros((block, room) if problem.beta != KULLBACK_LEIBLER else (0, 0), dtype)  # Ŷ^(β-1)
         self.ratio = np.empty((block, count), dtype)
         self.denominator = np.empty((block, count), dtype)
+        self.ones = np.ones(block, dtype)
         self.products = Products(bins, count, dtype, block)
 
 
@@ -176,7 +177,10 @@ class MultiplicativePass:
         if self.moves:
             _flush(H, self.vanished, self.problem.learn_activations)
         if self.learns and self.problem.beta == KULLBACK_LEIBLER:
-            self.totals[portion] = H.sum(axis=0, dtype=np.float64)
+            self.totals[portion] = 0
+            for block in blocks:  # a product with ones takes a tenth of the time of a sum
+                frames = self.factors.activations[block]
+                self.totals[portion] += space.ones[: len(frames)] @ frames
         for sums in self.sums:
             sums.bring(portion)
 
@@ -279,7 +283,7 @@ class MultiplicativePass:
         np.multiply(W, ratio, out=W, casting="same_kind")
         if self.problem.anchor is not None:
             self._hold()
-        _flush(W.T, self.vanished, self.problem.learn_bases)
+        _flush(W, self.vanished, self.problem.learn_bases[:, None])
 
     def _hold(self) -> None:
         """Pull bases that are let go slowly back to what was given; what they were pulled is a part of their drift."""
@@ -308,10 +312,11 @@ def _divide(numerator: Matrix, denominator: Matrix, gamma: float) -> None:
 
 
 def _flush(factor: Matrix, vanished: float, learn: Mask) -> None:
-    """Set what has vanished to zero, in place, where components learn; ``factor`` is ``(n, components)``."""
-    gone = factor < vanished
-    gone &= learn
-    factor[gone] = 0
+    """Set what has vanished to zero, in place, where components learn; ``learn`` spreads to ``factor``."""
+    stays = factor >= vanished
+    if not learn.all():
+        stays |= ~learn
+    factor *= stays
 
 
 def _power(model: Matrix, exponent: float, out: Matrix) -> None:

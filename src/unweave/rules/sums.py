@@ -14,15 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unweave.arrays import Matrix, roomy, whole_rows
-from unweave.threads import spread
 
 __all__ = ["PortionSums"]
 
 _GROUP = 4
 """Portions that are added up in the dtype of V."""
-
-_WORTH_THREADS = 2**18
-"""Numbers to be summed from which on the start of a second thread costs less than it saves."""
 
 
 class PortionSums:
@@ -53,10 +49,5 @@ class PortionSums:
 
     def total(self) -> NDArray[np.float64]:
         """The sum of all portions in float64, once all were brought."""
-        groups: Matrix = self.parts[::_GROUP]
-        total: NDArray[np.float64] = np.empty(groups.shape[1:])
-        if groups.size < _WORTH_THREADS:
-            np.sum(groups, axis=0, dtype=np.float64, out=total)
-            return total
-        spread(lambda row, worker: np.sum(groups[:, row], axis=0, dtype=np.float64, out=total[row]), len(total))
+        total: NDArray[np.float64] = np.sum(self.parts[::_GROUP], axis=0, dtype=np.float64)
         return total
