@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,12 @@ from matplotlib.image import imsave
 
 import unweave
 from tests.commands import Run, names
+from unweave.arrays import Samples
 from unweave.decomposition import decompose
 from unweave.drums import Drums
 from unweave.notes import Note
 from unweave.notes.midi import read_midi, write_midi
+from unweave.songs import song_pieces
 from unweave.sorting import Sorter, train_sorter
 from unweave.stems import separate
 from unweave.synthesis import drum_loop
@@ -64,6 +67,29 @@ def test_stems_are_those_of_the_library_and_sum_to_the_recording(here: Path, run
     for name in DRUMS:
         assert np.array_equal(unweave.load(here / "loop-stems" / f"{name}.wav").samples, expected[name].audio.samples)
     assert error_db(here / "loop-stems", mix) < -110
+
+
+@pytest.mark.parametrize(("more", "pieces"), [((), 1), (("--format", "flac"), 1), (("--subtype", "PCM_24"), 2)])
+def test_stems_of_a_song_are_written_as_they_come(
+    here: Path, run: Run, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...], pieces: int
+) -> None:
+    calls = []
+
+    def counted(audio: unweave.Audio, **settings: object) -> Iterator[Samples]:
+        calls.append(settings)
+        return song_pieces(audio, **settings)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("unweave.cli.stems.song_pieces", counted)
+    if pieces == 2:  # too large to be kept until the loudest peak is known
+        monkeypatch.setattr("unweave.cli.split._KEPT", 0)
+    assert run("stems", "loop.wav", "--two", "drums", *more)[0] == 0
+    assert calls == [{"two": "drums"}] * pieces
+    mix, ext = unweave.load(here / "loop.wav"), "flac" if "flac" in more else "wav"
+    assert error_db(here / "loop-stems", mix) < -110
+    expected = separate(mix, "song", two="drums")
+    for name in ("drums", "rest"):
+        found = unweave.load(here / "loop-stems" / f"{name}.{ext}").samples
+        np.testing.assert_allclose(found, expected[name].audio.samples, atol=2e-7)
 
 
 def test_the_manifest_says_how_and_names_no_folders(here: Path, run: Run) -> None:

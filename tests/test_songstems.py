@@ -18,7 +18,7 @@ from unweave.songs.cues import N_PITCHES, frame_cues, local_cues, pitch_cues, si
 from unweave.songs.judge import SOURCES, load_judges
 from unweave.songs.melody import comb, pitch_track
 from unweave.songs.places import Places
-from unweave.songs.stems import separate_song, song_masks
+from unweave.songs.stems import separate_song, song_masks, song_pieces
 from unweave.stft import stft
 from unweave.synthesis import drum_loop
 from unweave.threads import limit
@@ -170,7 +170,13 @@ def test_long_recordings_are_faded_from_segment_to_segment(song, monkeypatch):
         total[first:last] += fade
     assert len(fades) > 3
     np.testing.assert_allclose(total, 1, atol=1e-6)
-    assert error_db(separate_song(long), long) > 120
+    whole = separate_song(long)
+    assert error_db(whole, long) > 120
+    pieces = list(song_pieces(long))
+    assert len(pieces) == len(fades)
+    assert max(piece.shape[-1] for piece in pieces) <= 2.0 * RATE
+    for name, joined in zip(SOURCES, np.concatenate(pieces, axis=-1), strict=True):
+        np.testing.assert_array_equal(whole[name].samples, joined)
 
 
 def test_a_greater_power_divides_harder(song, stems):

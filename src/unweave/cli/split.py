@@ -14,9 +14,9 @@ the parts:
         split(request, ("transients", "residual"), lambda audio: whole(transients(audio, **request.settings)))
 
 The function gets the recording and yields its parts piece by piece, float32 ``(parts, channels, n)`` with as many
-samples in all as the recording has; `whole` makes such a piece of parts that are there already. It is called twice
-where the file's numbers end at 1.0: a first pass finds the loudest peak, and all parts get one gain, so that they sum
-to the recording times that gain. The folder appears at the very end, whole, with a ``manifest.json``.
+samples in all as the recording has; `whole` makes such pieces of parts that are there already. It is called twice
+where the file's numbers end at 1.0 and the parts are too large to be kept: a first pass finds the loudest peak, and all
+parts get one gain, so that they sum to the recording times that gain. The folder appears at the very end, whole, with a ``manifest.json``.
 """
 
 from __future__ import annotations
@@ -54,10 +54,18 @@ Named = Callable[[Audio, Watch], Mapping[str, Audio]]
 
 _VERSION = 1
 
+_PIECE = 2**18
+"""Samples of parts that are there already, to be written at a time."""
+
+_KEPT = 2**30
+"""Bytes of parts that are kept from the pass that looks for their peak to that which writes them."""
+
 
 def whole(parts: Iterable[Audio]) -> Iterator[Samples]:
-    """Parts that are there already as one piece."""
-    yield np.stack([part.samples for part in parts])
+    """Parts that are there already, in pieces that need next to no memory."""
+    samples = [part.samples for part in parts]
+    for begin in range(0, max(1, samples[0].shape[-1]), _PIECE):
+        yield np.stack([each[:, begin : begin + _PIECE] for each in samples])
 
 
 def split(request: Request, names: Sequence[str], make: Make) -> None:
@@ -174,6 +182,8 @@ def _run(request: Request, names: Sequence[str], make: Make, watch: Watch) -> _O
     recording = read_recording(request.input, request.start, request.duration, request.sample_rate)
     audio = recording.audio
     file.form.refuse(paths[0], audio.sample_rate, audio.n_channels, audio.n_samples)
+    if len(names) * audio.samples.nbytes <= _KEPT and (file.fixed_point or request.gain == "fit"):
+        make = _made_once(make)
     with folder, request.told():
         gain, note = _gain(request, file, audio, make, watch)
         file = replace(file, gain=gain)
@@ -183,6 +193,21 @@ def _run(request: Request, names: Sequence[str], make: Make, watch: Watch) -> _O
         write_manifest(folder.path, manifest)
         folder.commit()
     return manifest, note, folder.shown
+
+
+def _made_once(make: Make) -> Make:
+    """The same pieces, which are kept from the first call for the second."""
+    kept: list[Samples] = []
+
+    def pieces(audio: Audio) -> Iterator[Samples]:
+        if kept:
+            yield from kept
+            return
+        for piece in make(audio):
+            kept.append(piece)
+            yield piece
+
+    return pieces
 
 
 def _watched(pieces: Iterable[Samples], audio: Audio, watch: Watch) -> Iterator[Samples]:

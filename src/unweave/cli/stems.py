@@ -16,7 +16,7 @@ from unweave.cli.known import bases_name, read_kit
 from unweave.cli.options import HeadedCommand, option
 from unweave.cli.progress import Watch
 from unweave.cli.request import Request, output_options, own, recording_options
-from unweave.cli.split import split_named
+from unweave.cli.split import split, split_named
 from unweave.corpus import find_sounds
 from unweave.drums import CLASSES, Drums
 from unweave.errors import InvalidInput, ReadError
@@ -25,6 +25,7 @@ from unweave.framing import STFT
 from unweave.guide import Guide
 from unweave.notes import Note
 from unweave.notes.formats import read_notes
+from unweave.songs import SOURCES, song_names, song_pieces
 from unweave.sorting import Sorter
 from unweave.stems import KINDS, Examples, separate
 
@@ -154,9 +155,16 @@ def stems(**options: Any) -> None:
     for name in ("like", "alone", "silent", "score", "band", "painted"):
         settings[name] = [_without_folders(value) for value in settings[name]]
 
+    two, power, refine = options["two"], options["power"], options["refine"]
+    if of == "song" and not guide.names and not refine and two in (None, *SOURCES):
+        # Nothing needs all of the stems: they are written as they come, and hours of sound fit into memory.
+        given = {} if power is None else {"power": power}
+        split(request, song_names(two), lambda audio: song_pieces(audio, two=two, **given))
+        return
+
     def make(audio: Audio, watch: Watch) -> Mapping[str, Audio]:
         watch.stage("separating")
-        found = separate(audio, of, two=options["two"], guide=guide, power=options["power"], refine=options["refine"])
+        found = separate(audio, of, two=two, guide=guide, power=power, refine=refine)
         names = file_names(list(found))
         return dict(zip(names, (stem.audio for stem in found.values()), strict=True))
 

@@ -10,7 +10,8 @@ stands in the stereo picture, and what stands elsewhere is taken from it (`unwea
 masks on its spectrogram.
 
 Conventions: the stems sum to the recording, sample by sample; 'other' is what the three leave. Long recordings are
-judged in segments that overlap and are faded into each other, so memory is bounded but for the stems themselves.
+judged in segments that overlap and are faded into each other, so memory is bounded but for the stems themselves, and
+`song_pieces` gives those as they come.
 
 Differences. FluCoMa has no stems; neural separators (Open-Unmix, Demucs) are some dB better and a thousand times as
 large.
@@ -41,7 +42,7 @@ from unweave.songs.judge import SOURCES, load_judges
 from unweave.songs.places import Places
 from unweave.stft import FrameBlock, analysis_blocks, rebuild
 
-__all__ = ["SOURCES", "Source", "separate_song", "song_masks"]
+__all__ = ["SOURCES", "Source", "separate_song", "song_masks", "song_names", "song_pieces"]
 
 Source = Literal["drums", "bass", "vocals", "other"]
 
@@ -88,20 +89,74 @@ def separate_song(audio: Audio, *, two: Source | None = None, power: float = 1.0
     >>> list(separate_song(song, two="vocals"))
     ['vocals', 'rest']
     """
-    power = require_power(power)
-    if two is not None and two not in SOURCES:
+    names, position = song_names(two), 0
+    stems = np.empty((len(names), *audio.samples.shape), np.float32)
+    for piece in song_pieces(audio, two=two, power=power):
+        stems[..., position : position + piece.shape[-1]] = piece
+        position += piece.shape[-1]
+    return {name: Audio(samples, audio.sample_rate) for name, samples in zip(names, stems, strict=True)}
+
+
+def song_names(two: Source | None = None) -> tuple[str, ...]:
+    """Names of the stems of a song, in their order: all four, or ``two`` and ``rest``.
+
+    Raises
+    ------
+    InvalidInput
+        ``two`` is none of the four.
+    """
+    if two is None:
+        return SOURCES
+    if two not in SOURCES:
         raise InvalidInput(f"two={two!r} is not one of {', '.join(SOURCES)}: it is the stem that is taken out.")
-    names = SOURCES if two is None else (two,)
-    stems = np.zeros((len(SOURCES), *audio.samples.shape), np.float32)
-    for first, last, fade in _segments(audio.n_samples, audio.sample_rate):
+    return two, "rest"
+
+
+def song_pieces(audio: Audio, *, two: Source | None = None, power: float = 1.0) -> Iterator[Samples]:
+    """Do what `separate_song` does, piece by piece: an hour in little more memory than a minute needs.
+
+    Parameters
+    ----------
+    audio, two, power
+        As in `separate_song`.
+
+    Yields
+    ------
+    float32 ``(stems, channels, n)``
+        The next minute or so of all stems, in the order of `song_names`; as many samples in all as ``audio`` has.
+
+    Raises
+    ------
+    InvalidInput
+        As in `separate_song`, once the first piece is asked for.
+
+    Examples
+    --------
+    >>> song = Audio(np.random.default_rng(0).normal(0, 0.1, (2, 22050)), 22050)
+    >>> [piece.shape for piece in song_pieces(song, two="vocals")]
+    [(2, 2, 22050)]
+    """
+    power, names = require_power(power), song_names(two)
+    made = [SOURCES.index(name) for name in names[:-1]]
+    segments = list(_segments(audio.n_samples, audio.sample_rate))
+    ends = [first for first, _, _ in segments[1:]] + [audio.n_samples]
+    fading = np.zeros((len(made), audio.n_channels, 0), np.float32)
+    for (first, last, fade), end in zip(segments, ends, strict=True):
+        stems = np.zeros((len(made), audio.n_channels, last - first), np.float32)
+        stems[..., : fading.shape[-1]] = fading
         segment = Audio(audio.samples[:, first:last], audio.sample_rate)
         if segment.peak > 0:
-            _add_stems(stems[..., first:last], segment, fade, power)
-    made = {name: stems[SOURCES.index(name)] for name in names[:3]}
-    # What the others leave, so that the sum has no error of the transform.
-    rest = audio.samples - sum(made.values(), np.zeros((), np.float32))
-    made["other" if two is None else "rest"] = rest
-    return {name: Audio(samples, audio.sample_rate) for name, samples in made.items()}
+            _add_stems(stems, made, segment, fade, power)
+        fading = stems[..., end - first :].copy()
+        yield _with_rest(stems[..., : end - first], audio.samples[:, first:end])
+
+
+def _with_rest(stems: Samples, samples: Samples) -> Samples:
+    """Stems and what they leave of the recording, so that the sum has no error of the transform."""
+    rest = samples.copy()
+    for stem in stems:
+        rest -= stem
+    return np.concatenate([stems, rest[None]])
 
 
 def _segments(n_samples: int, sample_rate: float) -> Iterator[tuple[int, int, Samples]]:
@@ -121,8 +176,8 @@ def _segments(n_samples: int, sample_rate: float) -> Iterator[tuple[int, int, Sa
         yield first, last, fade
 
 
-def _add_stems(stems: Samples, segment: Audio, fade: Samples, power: float) -> None:
-    """Add the stems of a segment ``(sources, channels, n)`` to those that there are."""
+def _add_stems(stems: Samples, made: list[int], segment: Audio, fade: Samples, power: float) -> None:
+    """Add the stems of a segment ``(stems, channels, n)`` to those that there are; ``made`` are their sources."""
     settings = song_stft(segment.sample_rate)
     # Cues do not know levels; numbers that are too large or too small for squares do.
     level = Audio(segment.samples / segment.peak, segment.sample_rate)
@@ -134,7 +189,7 @@ def _add_stems(stems: Samples, segment: Audio, fade: Samples, power: float) -> N
     places = Places.of(Grid.of(settings, level.sample_rate), (len(masks), level.n_channels), pieces)
 
     def change(block: FrameBlock) -> Complex:
-        return places.apart(block.values, masks[:, block.frames])
+        return places.apart(block.values, masks[:, block.frames])[made]
 
     position = 0
     for piece in rebuild(segment, settings, change):
