@@ -19,7 +19,7 @@ from unweave.arrays import Matrix
 from unweave.decomposition import magnitudes
 from unweave.loop import make_factors, make_problem
 from unweave.online import OnlineNMF, learn
-from unweave.rules import Penalties
+from unweave.rules import Penalties, looks
 
 BETAS, COUNT, BLOCK = (0.0, 1.0, 2.0), 3, 100
 PENALTIES = {"l1": Penalties(l1=0.1), "l2": Penalties(l2=0.1), "group": Penalties(group=0.1)}
@@ -29,7 +29,7 @@ def objective(V: Matrix, found: uw.Factorization, beta: float, penalties: Penalt
     """Divergence and penalties."""
     learns = np.ones(found.n_components, np.bool_)
     problem = make_problem(V, beta, learns, learns, penalties=penalties)
-    return problem.objective(make_factors(found.bases, found.activations, V.dtype))
+    return looks.objective(problem, make_factors(found.bases, found.activations, V.dtype))
 
 
 def likeness(bases: Matrix, whole: uw.Factorization) -> float:

@@ -13,6 +13,7 @@ from unweave.loop import make_factors, make_problem
 from unweave.online import OnlineNMF, learn
 from unweave.piecewise import PiecewisePenalties, require_piecewise
 from unweave.rules import Multiplicative, Penalties
+from unweave.rules.looks import objective as rules_objective
 from unweave.threads import limit
 
 PENALTIES = [
@@ -186,7 +187,7 @@ def objective(V, found, beta, penalties) -> float:
     """Divergence and penalties of a factorisation, as `unweave.nmf` reckons them."""
     learns = np.ones(found.n_components, np.bool_)
     problem = make_problem(V, beta, learns, learns, penalties=penalties)
-    return problem.objective(make_factors(found.bases, found.activations, V.dtype))
+    return rules_objective(problem, make_factors(found.bases, found.activations, V.dtype))
 
 
 @pytest.mark.parametrize("penalties", PENALTIES, ids=NAMES)

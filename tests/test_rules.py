@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from unweave import threads
 from unweave.arrays import Matrix
-from unweave.divergence import KULLBACK_LEIBLER, beta_divergence, floored
+from unweave.divergence import KULLBACK_LEIBLER, beta_divergence, block_divergence, floored
 from unweave.errors import InvalidInput
 from unweave.initialize import random_start
 from unweave.nmf import State, iterate, nmf
@@ -50,6 +50,30 @@ def test_factors_stay_finite_and_not_negative(rule: Rule, beta: float, case: Cas
             assert factor.dtype == dtype
             assert np.isfinite(factor).all()
             assert factor.min() >= 0
+
+
+@each_beta
+@each_case
+def test_a_look_at_the_divergence_agrees_with_it_entry_by_entry(beta: float, case: Case) -> None:
+    dtypes = (np.float64,) if "numbers" in case.name else (np.float64, np.float32)
+    for dtype in dtypes:
+        V, state = floored(case.V.astype(dtype), beta), _states(case, Multiplicative(), beta, 3, dtype)[-1]
+        model = state.bases.astype(np.float64) @ state.activations + state.problem.epsilon
+        expected = block_divergence(V.astype(np.float64), model.copy(), beta)
+        # The terms of a divergence are larger than itself, and nearly cancel each other where the model is good.
+        unit, terms = (1e-14 if dtype is np.float64 else 1e-7), float((model**beta).sum())
+        assert state.divergence() == pytest.approx(expected, rel=20 * unit, abs=unit * terms)
+
+
+@each_beta
+def test_what_lies_between_the_rows_of_v_does_not_count(beta: float) -> None:
+    V = CASES[1].V + 0.01
+    start = random_start(V, 3, np.random.default_rng(1))
+    room = np.full((V.shape[1], -(-V.shape[0] // 16) * 16), np.nan)
+    room[:, : V.shape[0]] = V.T
+    ends = [list(itertools.islice(iterate(v, *start, beta=beta), 4))[-1] for v in (V, room[:, : V.shape[0]].T)]
+    np.testing.assert_array_equal(ends[0].bases, ends[1].bases)
+    assert ends[0].divergence() == ends[1].divergence() > 0
 
 
 @each_rule_and_beta

@@ -121,23 +121,22 @@ def floored(V: Matrix, beta: float) -> Matrix:
 def block_divergence(V: Matrix, model: Matrix, beta: float, weights: Matrix | None = None) -> float:
     """Sum of d_β over one block whose model is positive; ``model`` is used as workspace and lost.
 
-    Sums are taken in the precision of the block, which is small, and added up in float64 by the caller. ``weights``
-    says how often every entry counts; default: once.
+    Rows are summed in the precision of the block, and their sums in float64. ``weights`` says how often every entry
+    counts; default: once.
     """
     if weights is not None:
         return float(
             np.vdot(weights.astype(np.float64), _entries(V.astype(np.float64), model.astype(np.float64), beta))
         )
-    tiny = np.finfo(V.dtype).tiny
     if beta == EUCLIDEAN:
         model -= V
-        return 0.5 * float(np.vdot(model, model))
+        return 0.5 * _rows(np.vecdot(model, model))
     if beta == KULLBACK_LEIBLER:
-        total = float(model.sum(dtype=np.float64)) - float(V.sum(dtype=np.float64))
+        total = _rows(model.sum(axis=1)) - _rows(V.sum(axis=1))
         np.divide(V, model, out=model)
-        np.maximum(model, tiny, out=model)  # where v = 0 the logarithm is finite, and v times it is 0
+        model += np.finfo(V.dtype).tiny  # where v = 0 the logarithm is finite, and v times it is 0
         np.log(model, out=model)
-        return total + float(np.vdot(V, model))
+        return total + _rows(np.vecdot(V, model))
     if beta == ITAKURA_SAITO:
         np.divide(V, model, out=model)
         ratio = float(model.sum(dtype=np.float64))
@@ -145,6 +144,11 @@ def block_divergence(V: Matrix, model: Matrix, beta: float, weights: Matrix | No
         return ratio - float(model.sum(dtype=np.float64)) - V.size
     # Float64 from here: the three terms nearly cancel each other when the model is good.
     return float(_entries(V.astype(np.float64), model.astype(np.float64), beta).sum())
+
+
+def _rows(values: Matrix) -> float:
+    """Their sum: rows are summed up in the precision of the block, and then in float64."""
+    return float(values.sum(dtype=np.float64))
 
 
 def _entries(V: NDArray[np.float64], model: NDArray[np.float64], beta: float) -> NDArray[np.float64]:

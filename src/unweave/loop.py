@@ -20,6 +20,7 @@ from unweave.errors import Incompatible, InvalidInput
 from unweave.initialize import adapt_iterations, learn_mask
 from unweave.rules import Factors, Motion, Penalties, Problem, Rule, chosen_rule
 from unweave.rules.anchor import Anchor
+from unweave.rules.looks import divergence, objective
 from unweave.threads import single_blas, spread
 from unweave.weights import weighted
 
@@ -57,12 +58,12 @@ class State:
     def divergence(self) -> float:
         """The β-divergence now; costs about half an iteration."""
         with single_blas():
-            return self.problem.divergence(self.factors)
+            return divergence(self.problem, self.factors)
 
     def objective(self) -> float:
         """The β-divergence and all penalties now."""
         with single_blas():
-            return self.problem.objective(self.factors)
+            return objective(self.problem, self.factors)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

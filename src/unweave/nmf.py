@@ -33,6 +33,7 @@ from unweave.initialize import Given
 from unweave.loop import Progress, State, iterate, make_factors, make_problem, run
 from unweave.plan import MAX_COMPONENTS, MAX_ITER, RESTARTS, TOL, Plan, Start, require_count, require_entries
 from unweave.rules import Penalties, Rule
+from unweave.rules.looks import objective
 from unweave.search import Search
 from unweave.threads import single_blas
 from unweave.weights import weighted
@@ -177,5 +178,5 @@ def _without_learning(V: Matrix, given: Given, plan: Plan, weights: Matrix | Non
         V, plan.beta, given.learn_bases, given.learn_activations, weights=weights, penalties=plan.penalties
     )
     with single_blas():
-        divergence = problem.objective(make_factors(bases, activations, V.dtype))
+        divergence = objective(problem, make_factors(bases, activations, V.dtype))
     return Factorization(bases, activations, np.array([divergence]), stop, plan.beta, plan.seed())

@@ -14,9 +14,10 @@ the parts:
         split(request, ("transients", "residual"), lambda audio: whole(transients(audio, **request.settings)))
 
 The function gets the recording and yields its parts piece by piece, float32 ``(parts, channels, n)`` with as many
-samples in all as the recording has; `whole` makes such pieces of parts that are there already. It is called twice
-where the file's numbers end at 1.0 and the parts are too large to be kept: a first pass finds the loudest peak, and all
-parts get one gain, so that they sum to the recording times that gain. The folder appears at the very end, whole, with a ``manifest.json``.
+samples in all as the recording has; `whole` makes such pieces of parts that are there already. It is called twice where
+the file's numbers end at 1.0 and the parts are too large to be kept: a first pass finds the loudest peak, and all parts
+get one gain, so that they sum to the recording times that gain. The folder appears at the very end, whole, with a
+``manifest.json``.
 """
 
 from __future__ import annotations

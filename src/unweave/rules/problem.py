@@ -18,15 +18,13 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from unweave.arrays import EPSILON, Mask, Matrix, roomy_like
-from unweave.divergence import EUCLIDEAN, KULLBACK_LEIBLER, block_divergence
+from unweave.divergence import EUCLIDEAN, KULLBACK_LEIBLER
 from unweave.rules.anchor import Anchor
 from unweave.rules.penalties import Penalties
 from unweave.rules.pressure import Pressures
 from unweave.rules.products import piece_frames
-from unweave.threads import n_threads, spread
 
 __all__ = ["Factors", "Motion", "Problem", "Rule"]
 
@@ -37,9 +35,6 @@ _ALONE, _STEADY = 6.5e6, 8
 """A second thread is worth its start where entries × (components + `_STEADY`), which is about the work, exceed this."""
 
 _SHORTEST_BLOCK, _LONGEST_BLOCK = 128, 1024
-
-_COMPARED = 64
-"""Frames whose divergence is taken at once."""
 
 _PORTIONS = 32
 """Most portions a pass is cut into: enough for the threads to share evenly, few enough for their sums to stay small."""
@@ -126,12 +121,6 @@ class Problem:
         n_frames, n_bins = self.frames.shape
         return Pressures(self.penalties, (self.n_components, n_bins, n_frames), self.beta, self.level)
 
-    def objective(self, factors: Factors) -> float:
-        """The divergence and all penalties: what a run lowers."""
-        pressures = self.pressures()
-        cost = pressures.cost(factors.bases, factors.activations) if pressures else 0.0
-        return self.divergence(factors) + cost
-
     @property
     def block_frames(self) -> int:
         """Frames in a block: as many as stay in the cache, in whole pieces of `unweave.rules.products`.
@@ -155,27 +144,6 @@ class Problem:
         blocks = [slice(start, min(start + size, n_frames)) for start in range(0, n_frames, size)]
         length = -(-len(blocks) // _PORTIONS)
         return [blocks[start : start + length] for start in range(0, len(blocks), length)]
-
-    def divergence(self, factors: Factors) -> float:
-        """D_β(V | W H + ε), summed block by block in a fixed order."""
-        portions, epsilon = self.portions(), self.epsilon
-        shape = (2, _COMPARED, self.frames.shape[1])  # entry by entry: without room
-        spaces = [np.empty(shape, self.frames.dtype) for _ in range(n_threads())]
-        sums: NDArray[np.float64] = np.zeros(len(portions))
-
-        def work(portion: int, worker: int) -> None:
-            begin, end = portions[portion][0].start, portions[portion][-1].stop
-            for start in range(begin, end, _COMPARED):
-                block = slice(start, min(start + _COMPARED, end))
-                V, model = spaces[worker][:, : block.stop - block.start]
-                np.copyto(V, self.frames[block])
-                np.matmul(factors.activations[block], factors.bases, out=model)
-                model += epsilon
-                weights = None if self.weights is None else self.weights[block]
-                sums[portion] += block_divergence(V, model, self.beta, weights)
-
-        spread(work, len(portions))
-        return float(sums.sum())
 
 
 def _mean(values: Matrix, weights: Matrix | None) -> float:
