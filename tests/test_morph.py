@@ -17,12 +17,12 @@ from unweave.errors import Incompatible, InvalidInput
 from unweave.factorization import Factorization
 from unweave.framing import STFT
 from unweave.morph import NMFMorph, morph, morph_steps
-from unweave.pairs import Way
+from unweave.morph.pairs import Way
+from unweave.morph.transport import masses_of
 from unweave.parts import Decomposition
 from unweave.stft import stft
 from unweave.synthesis import drum_loop
 from unweave.threads import limit
-from unweave.transport import masses_of
 
 SETTINGS = STFT(N_FFT, 64)
 RATE = 8000
@@ -226,7 +226,7 @@ def _kept(steps, found):
 def test_the_share_that_is_done_grows_and_the_sound_is_the_same(notes, drums, monkeypatch):
     sources = (notes, notes.audio)  # stored activations, and a live input
     whole = [morph(notes, drums, playing, [0, 1]) for playing in sources]
-    monkeypatch.setattr("unweave.morph._BLOCK", 1000)
+    monkeypatch.setattr("unweave.morph.morphing._BLOCK", 1000)
     for playing, wanted in zip(sources, whole, strict=True):
         found = []
         shares = list(_kept(morph_steps(notes, drums, playing, [0, 1]), found))

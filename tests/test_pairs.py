@@ -9,7 +9,7 @@ from unweave.dictionary import Dictionary
 from unweave.errors import Incompatible, InvalidInput
 from unweave.factorization import Factorization
 from unweave.framing import STFT
-from unweave.pairs import Pair, Score, Way, assign_bases
+from unweave.morph.pairs import Pair, Score, Way, assign_bases
 from unweave.parts import Decomposition
 
 SETTINGS = STFT(N_FFT, 64)
@@ -39,7 +39,7 @@ def test_each_basis_turns_into_the_one_that_is_nearest_in_all(rng):
 def test_no_other_assignment_needs_less_work(rng):
     from itertools import permutations
 
-    from unweave.transport import distances
+    from unweave.morph.transport import distances
 
     source, target = rng.random((60, 5)) ** 5, rng.random((60, 5)) ** 5
     work = distances(source, target)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from unweave.errors import Incompatible, InvalidInput
-from unweave.transport import Transport, distances, masses_of, one_interpolation, require_interpolation
+from unweave.morph.transport import Transport, distances, masses_of, one_interpolation, require_interpolation
 
 N_FFT = 512
 BINS = N_FFT // 2 + 1
@@ -156,7 +156,7 @@ def test_a_broad_shape_that_goes_many_ways_is_moved_as_piece_by_piece(rng, monke
     broad = column(np.exp(-np.linspace(0, 5, BINS)))
     many = rng.random((BINS, 1)) ** 4
     convolved = Transport(broad, many)
-    monkeypatch.setattr("unweave.transport._MANY", 10**9)
+    monkeypatch.setattr("unweave.morph.transport._MANY", 10**9)
     by_piece = Transport(broad, many)
     for t in (0.1, 0.5, 0.93):
         assert convolved.at(t) == pytest.approx(by_piece.at(t), abs=1e-12)

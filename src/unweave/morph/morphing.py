@@ -2,7 +2,7 @@
 
     |Y|[b, n] = Σ_k  W(t)[b, k] · h[k, n],      W(0) = source bases, W(1) = target bases
 
-Between its two ends every basis is on its way by optimal transport (`unweave.transport`): peaks travel along the
+Between its two ends every basis is on its way by optimal transport (`unweave.morph.transport`): peaks travel along the
 frequency axis where a crossfade would let one pitch fade out and another fade in. Which target basis a source basis
 turns into is decided by the least work over all pairs (the assignment problem, on the true distances). Phases come
 from the magnitudes (`unweave.phase_gradient`). The activations are stored ones, or those of a live input, whose frames
@@ -16,10 +16,10 @@ Time. The sound is made with a hop of an eighth of the window (or the settings g
 `PhaseGradient`. Activations may come in any hop; between their frames they go in straight lines.
 
 Differences from FluCoMa: the costs of the assignment are not added up over the pairs, and count Hz instead of numbers
-of peaks; the ends are exact (`unweave.transport`); settings that do not fit are refused by a sentence, where there is
-silence; levels are those of the recordings (there activations are scaled to a maximum of 1, and the help multiplies by
-80); activations with longer hops do not crackle; bases move only when the interpolation does; the target may have more
-bases than the source; stereo; live input.
+of peaks; the ends are exact (`unweave.morph.transport`); settings that do not fit are refused by a sentence, where
+there is silence; levels are those of the recordings (there activations are scaled to a maximum of 1, and the help
+multiplies by 80); activations with longer hops do not crackle; bases move only when the interpolation does; the target
+may have more bases than the source; stereo; live input.
 
 References: G. Roma, O. Green, P. A. Tremblay, Audio morphing using matrix decomposition and optimal transport, DAFx
 2020. T. Henderson, J. Solomon, DAFx 2019, arXiv:1906.06763. Z. Průša, P. L. Søndergaard, DAFx 2016. H. W. Kuhn, The
@@ -41,12 +41,12 @@ from unweave.framewise import FrameModel, Steps
 from unweave.framing import STFT
 from unweave.hops import FrameReader, FrameWriter
 from unweave.loop import run
-from unweave.pairs import Bases, Pair, Score, Way, rate_of_all
+from unweave.morph.pairs import Bases, Pair, Score, Way, rate_of_all
+from unweave.morph.transport import one_interpolation, require_interpolation
 from unweave.parts import Decomposition
 from unweave.phase_gradient import PhaseGradient
 from unweave.sound import Audio
 from unweave.threads import single_blas
-from unweave.transport import one_interpolation, require_interpolation
 from unweave.words import counted
 
 __all__ = ["HALF_WAY", "NMFMorph", "morph", "morph_steps"]

@@ -3,7 +3,7 @@
 Which basis turns into which is the assignment problem on the work of transport: of all ways to give each source basis
 a target basis of its own, the one with the least work in all,
 
-    min over permutations σ of  Σ_k d(source_k, target_σ(k)),    d as in `unweave.transport`, in bins squared.
+    min over permutations σ of  Σ_k d(source_k, target_σ(k)),    d as in `unweave.morph.transport`, in bins squared.
 
 Each target basis is then brought to the energy of the source basis that turns into it: activations speak of the
 source's scale, at whatever scale the target was stored. The energy stays on the way (`Way`).
@@ -23,10 +23,10 @@ from unweave.arrays import Matrix, nonnegative_matrix
 from unweave.dictionary import Dictionary
 from unweave.errors import Incompatible, InvalidInput
 from unweave.framing import STFT
+from unweave.morph.transport import Transport, distances
 from unweave.parts import Decomposition
 from unweave.sound import Audio
 from unweave.stft import require_center
-from unweave.transport import Transport, distances
 from unweave.words import counted
 
 __all__ = ["OVERLAP", "Bases", "Pair", "Score", "Way", "assign_bases", "rate_of_all"]
