@@ -3,7 +3,7 @@ import pytest
 
 from unweave.audio import Audio
 from unweave.framing import STFT
-from unweave.peaks import Lobes, Peaks, find_peaks
+from unweave.sines.peaks import Lobes, Peaks, find_peaks
 from unweave.stft import stft
 
 RATE = 44100

@@ -5,8 +5,8 @@ from unweave.audio import Audio, load
 from unweave.errors import Incompatible, InvalidInput
 from unweave.evaluation import si_sdr
 from unweave.framing import STFT
-from unweave.peaks import Lobes
 from unweave.sines import Sines, sines, tracks
+from unweave.sines.peaks import Lobes
 from unweave.spectrogram import Spectrogram
 from unweave.stft import istft, stft
 from unweave.threads import limit

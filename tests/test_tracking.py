@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from unweave.errors import InvalidInput
-from unweave.peaks import Peaks
-from unweave.tracking import SineModel, Tracker, joined
+from unweave.sines.peaks import Peaks
+from unweave.sines.tracking import SineModel, Tracker, joined
 
 METHODS = ("greedy", "hungarian")
 
@@ -84,7 +84,7 @@ def greedily(track, peak, cost):
 
 @pytest.mark.parametrize("seed", range(20))
 def test_the_nearest_come_first_whatever_the_shortcut(seed):
-    from unweave.tracking import _nearest_first
+    from unweave.sines.tracking import _nearest_first
 
     rng = np.random.default_rng(seed)
     track, peak = np.divmod(rng.permutation(400)[: rng.integers(0, 300)], 20)
@@ -97,7 +97,7 @@ def test_the_nearest_come_first_whatever_the_shortcut(seed):
 def test_no_other_pairs_are_better_together(seed):
     from scipy.optimize import linear_sum_assignment
 
-    from unweave.tracking import _best_together
+    from unweave.sines.tracking import _best_together
 
     rng = np.random.default_rng(seed)
     track, peak = np.divmod(rng.permutation(64)[:25], 8)

@@ -22,7 +22,7 @@ from unweave.cli.sources import STDIN
 from unweave.cli.split import split, whole
 from unweave.errors import WriteError
 from unweave.framing import STFT
-from unweave.tracking import Method, SineModel, Track
+from unweave.sines.tracking import Method, SineModel, Track
 
 __all__ = ["sines"]
 

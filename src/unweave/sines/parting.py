@@ -1,15 +1,16 @@
 """The sine waves of a recording and the rest: tones that last in one part, noise, clicks and breath in the other.
 
-Every frame of the spectrum is searched for peaks (`unweave.peaks`), peaks of successive frames are joined to tracks
-(`unweave.tracking`), and the tracks that last for long enough are drawn into a spectrum S of their own. It is the mask:
+Every frame of the spectrum is searched for peaks (`unweave.sines.peaks`), peaks of successive frames are joined to
+tracks (`unweave.sines.tracking`), and the tracks that last for long enough are drawn into a spectrum S of their own. It
+is the mask:
 
     sines[b, i] = min(1, S[b, i] / |X[b, i]|) · X[b, i],        residual = audio - sines.
 
 Where a track explains all that is there the mask is one; beside its peak it falls as the window's transform does, and
 noise stays where it was. The phases are those of the recording, and the two parts sum to it.
 
-Conventions: the settings are those of `unweave.tracking.SineModel`; each channel is taken apart by itself. Whether a
-track lasts is known ``min_track_length - 1`` frames later, so the stream is late by that and by one window.
+Conventions: the settings are those of `unweave.sines.tracking.SineModel`; each channel is taken apart by itself.
+Whether a track lasts is known ``min_track_length - 1`` frames later, so the stream is late by that and by one window.
 
 Differences from FluCoMa. There, a spectrum is masked with the peaks of one frame later; here frame and peaks are the
 same. Its transform is ``STFT.flucoma()``, 1024 samples with a hop of 512; the default here is the library's. The
@@ -32,12 +33,12 @@ from unweave.audio import Audio, as_audio
 from unweave.framing import STFT
 from unweave.hops import BlockReader
 from unweave.listening import channel_count, stream_block
+from unweave.sines.tonal import BLOCK, Follower, TonalSound
+from unweave.sines.tracking import Method, SineModel, Track, TrackedPeaks, joined
 from unweave.sound import checked_rate
 from unweave.stft import analysis_blocks, require_center
-from unweave.tonal import BLOCK, Follower, TonalSound
-from unweave.tracking import Method, SineModel, Track, TrackedPeaks, joined
 
-__all__ = ["SineModel", "Sines", "Track", "sines", "tracks"]
+__all__ = ["Sines", "sines", "tracks"]
 
 _USUAL = SineModel()
 

@@ -1,7 +1,7 @@
 """From spectra to tracked peaks, and from these to the sound of the sine waves, frame after frame.
 
-What `unweave.sines` says in one formula, for frames that come in any number at a time: they wait until their tracks are
-decided, are masked, and are added where they overlap.
+What `unweave.sines.parting` says in one formula, for frames that come in any number at a time: they wait until their
+tracks are decided, are masked, and are added where they overlap.
 
 Conventions: spectra complex64 ``(channels, frames, bins)``; every channel by itself.
 """
@@ -15,9 +15,9 @@ import numpy as np
 from unweave.arrays import Complex, Samples
 from unweave.errors import InvalidInput
 from unweave.framing import STFT
-from unweave.peaks import Lobes, find_peaks
+from unweave.sines.peaks import Lobes, find_peaks
+from unweave.sines.tracking import SineModel, TrackedPeaks, Tracker
 from unweave.stft import OverlapAdd, block_spans, synthesis_block
-from unweave.tracking import SineModel, TrackedPeaks, Tracker
 
 __all__ = ["BLOCK", "Follower", "TonalSound"]
 

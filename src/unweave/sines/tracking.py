@@ -36,7 +36,7 @@ from numpy.typing import NDArray
 
 from unweave.arrays import keep_read_only
 from unweave.errors import InvalidInput
-from unweave.peaks import Peaks
+from unweave.sines.peaks import Peaks
 
 __all__ = ["Method", "SineModel", "Track", "TrackedPeaks", "Tracker", "joined"]
 
