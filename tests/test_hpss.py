@@ -10,7 +10,7 @@ from unweave.errors import Incompatible, InvalidInput
 from unweave.evaluation import si_sdr
 from unweave.framing import STFT
 from unweave.hpss import HPSS, MODES, HPSSModel, hpss, hpss_masks, hpss_pieces
-from unweave.medians import mirrored, running_median
+from unweave.hpss.medians import mirrored, running_median
 from unweave.stft import stft
 from unweave.synthesis import drum_loop
 from unweave.threads import limit

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unweave.arrays import Matrix
-from unweave.medians import mirrored, running_median
+from unweave.hpss.medians import mirrored, running_median
 from unweave.songs.cells import Cells, box
 from unweave.threads import ordered
 

@@ -40,13 +40,13 @@ from unweave.arrays import Samples
 from unweave.audio import Audio, as_audio
 from unweave.framing import STFT
 from unweave.hops import BlockReader
+from unweave.hpss.masks import HPSSModel, Mode, Threshold
+from unweave.hpss.medians import mirrored
 from unweave.listening import channel_count, stream_block
-from unweave.medianmasks import MODES, HPSSModel, Mode, Threshold, hpss_masks
-from unweave.medians import mirrored
 from unweave.stft import BLOCK_FRAMES, OverlapAdd, analysis_block, block_spans, require_center, synthesis_block
 from unweave.threads import ordered
 
-__all__ = ["HPSS", "MODES", "HPSSModel", "HPSSParts", "Mode", "Threshold", "hpss", "hpss_masks", "hpss_pieces"]
+__all__ = ["HPSS", "HPSSParts", "hpss", "hpss_pieces"]
 
 _USUAL = HPSSModel()
 _ENDLESS = 2**61  # frames or samples: no sound is as long

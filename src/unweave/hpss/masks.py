@@ -22,8 +22,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from unweave.arrays import Complex, Matrix, nonnegative_matrix
 from unweave.errors import InvalidInput
+from unweave.hpss.medians import mirrored, running_median
 from unweave.masks import require_power
-from unweave.medians import mirrored, running_median
 
 __all__ = ["MODES", "HPSSModel", "Mode", "Threshold", "hpss_masks"]
 
