@@ -39,7 +39,7 @@ FLOORS: tuple[tuple[int, str, str], ...] = (
             "masks dictionary parts librosa decomposition longform training exemplars groupmasks interchange"
             " seeds envelopes phase refine hops"
             " framewise listening streaming matching onsets phase_gradient morph mosaic cross"
-            " hpss sines autoregression transients"
+            " hpss sines transients"
         ),
     ),
     (

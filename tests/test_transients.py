@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from unweave.audio import Audio, load
-from unweave.autoregression import Predictor, filled_in, robust_predictor
 from unweave.errors import Incompatible, InvalidInput
 from unweave.synthesis import drum_loop
 from unweave.threads import limit
 from unweave.transients import TransientModel, Transients, transient_pieces, transients
+from unweave.transients.autoregression import Predictor, filled_in, robust_predictor
 
 RATE = 44100
 CUTS = (1, 17, 64, 509, 10**6)
@@ -253,7 +253,7 @@ def test_the_result_does_not_depend_on_the_threads_and_the_input_is_left_alone(s
 
 def test_pieces_are_the_parts(stereo, monkeypatch):
     wanted = [part.samples for part in transients(stereo)]
-    monkeypatch.setattr("unweave.transients._PIECE", 500)
+    monkeypatch.setattr("unweave.transients.parting._PIECE", 500)
     for n in (2500, 2499, 500):
         short = Audio(stereo.samples[:, :n], RATE)
         pieces = np.concatenate(list(transient_pieces(short, TransientModel())), axis=2)

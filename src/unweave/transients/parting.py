@@ -1,7 +1,7 @@
 """Clicks and strokes: what nothing before and nothing after it leads one to expect, and the sound without it.
 
-Every block of a recording gets an autoregressive model (`unweave.autoregression`). Where both its errors, forward and
-backward, are large beside their usual size,
+Every block of a recording gets an autoregressive model (`unweave.transients.autoregression`). Where both its errors,
+forward and backward, are large beside their usual size,
 
     f[n] = ( Σ_j w_j (|e_f[n + j]| / σ)^p )^(1/p) > threshold_forward,      b[n] likewise > threshold_back,
 
@@ -38,9 +38,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from unweave.arrays import Samples
 from unweave.audio import Audio, as_audio
-from unweave.autoregression import Predictor, filled_in, robust_predictor
 from unweave.errors import InvalidInput
 from unweave.listening import channel_count, stream_block
+from unweave.transients.autoregression import Predictor, filled_in, robust_predictor
 
 __all__ = ["TransientModel", "Transients", "transient_pieces", "transients"]
 
