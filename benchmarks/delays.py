@@ -23,8 +23,8 @@ from quality import STEMS, loops, mean_score, rough_drums
 from studies import BETAS, matrices
 from unweave.arrays import Matrix
 from unweave.convolutive import nmfd, sharpened, spread_taps
+from unweave.convolutive.delays import Delayed, DelayedPass
 from unweave.decomposition import magnitudes
-from unweave.delays import Delayed, DelayedPass
 from unweave.evaluation import si_sdr
 from unweave.loop import make_problem
 from unweave.rules import Penalties

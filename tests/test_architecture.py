@@ -28,7 +28,7 @@ FLOORS: tuple[tuple[int, str, str], ...] = (
         "matrix wing",
         (
             "divergence factorization weights starts initialize rules plan loop search nmf"
-            " piecewise majorizer pieces singular incremental online tapped pacing delays tapsearch convolutive ladder"
+            " piecewise majorizer pieces singular incremental online convolutive ladder"
             " rank"
         ),
     ),

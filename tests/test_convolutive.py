@@ -13,7 +13,7 @@ from unweave.convolutive import (
     nmfd_steps,
     spread_taps,
 )
-from unweave.delays import Delayed, DelayedPass
+from unweave.convolutive.delays import Delayed, DelayedPass
 from unweave.divergence import beta_divergence, monotone_exponent
 from unweave.errors import Incompatible, InvalidInput
 from unweave.factorization import Factorization, Stop

@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 
 from unweave.audio import Audio
+from unweave.convolutive import ConvolutiveFactorization
 from unweave.decomposition import decompose
 from unweave.envelopes import envelope, enveloped, vocoded
 from unweave.errors import Incompatible, InvalidInput
 from unweave.factorization import Factorization
 from unweave.framing import STFT
 from unweave.parts import Decomposition
-from unweave.tapped import ConvolutiveFactorization
 
 RATE = 8000
 SETTINGS = STFT(256, 64)

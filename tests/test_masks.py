@@ -4,10 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from unweave.convolutive import ConvolutiveFactorization
 from unweave.errors import InvalidInput
 from unweave.factorization import Factorization
 from unweave.masks import ModelMasks, SoftMasks, masks_of, require_power, with_phase
-from unweave.tapped import ConvolutiveFactorization
 
 POWERS = [0.5, 1.0, 2.0, 20.0]
 EVERY = slice(None)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from unweave.audio import Audio
+from unweave.convolutive import ConvolutiveFactorization
 from unweave.errors import Incompatible, InvalidInput, ReadError, WriteError
 from unweave.factorization import Factorization, Stop
 from unweave.framing import STFT
@@ -11,7 +12,6 @@ from unweave.npz import read_npz, write_npz
 from unweave.parts import Decomposition
 from unweave.spectrogram import Spectrogram
 from unweave.stft import istft, stft
-from unweave.tapped import ConvolutiveFactorization
 from unweave.threads import limit
 
 SMALL = STFT(512, 128)

@@ -12,7 +12,8 @@ from tests.test_constraints import CONSTRAINTS, Constraint
 from tests.test_convolutive import convolved, strokes
 from unweave.arrays import Matrix
 from unweave.convolutive import ConvolutiveState, nmfd, nmfd_steps
-from unweave.delays import Delayed, DelayedPass
+from unweave.convolutive.delays import Delayed, DelayedPass
+from unweave.convolutive.search import lifted
 from unweave.divergence import beta_divergence, floored
 from unweave.errors import Incompatible, InvalidInput
 from unweave.loop import make_factors, make_problem, run
@@ -20,7 +21,6 @@ from unweave.plan import Plan
 from unweave.rules import Hals, Multiplicative, Penalties, Problem
 from unweave.rules.looks import objective
 from unweave.synthesis import drum_loop
-from unweave.tapsearch import lifted
 from unweave.threads import limit
 from unweave.weights import weighted
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from unweave import Audio, Dictionary
+from unweave.convolutive import ConvolutiveFactorization
 from unweave.factorization import Factorization, Stop
 from unweave.flucoma import Buffer
 from unweave.framing import STFT
 from unweave.stft import stft
-from unweave.tapped import ConvolutiveFactorization
 from unweave.words import counted
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from unweave.arrays import Complex, Matrix, Samples
 from unweave.audio import Audio
+from unweave.convolutive import ConvolutiveFactorization
 from unweave.dictionary import Dictionary
 from unweave.divergence import ITAKURA_SAITO
 from unweave.errors import Incompatible, InvalidInput
@@ -24,7 +25,6 @@ from unweave.masks import masks_of, require_power, with_phase
 from unweave.npz import saved, write_npz
 from unweave.shown import html_of
 from unweave.stft import FrameBlock, rebuild, require_center
-from unweave.tapped import ConvolutiveFactorization
 from unweave.words import counted
 
 __all__ = ["Decomposition"]

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from unweave.arrays import Matrix
+from unweave.convolutive import ConvolutiveFactorization
 from unweave.dictionary import Dictionary
 from unweave.errors import InvalidInput
 from unweave.factorization import Factorization
@@ -32,7 +33,6 @@ from unweave.seeds import Seeds
 from unweave.sound import Audio
 from unweave.spectrogram import Spectrogram
 from unweave.stems import Stem, Stems
-from unweave.tapped import ConvolutiveFactorization
 from unweave.words import counted
 
 if TYPE_CHECKING:

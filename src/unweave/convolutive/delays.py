@@ -31,8 +31,8 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from unweave.arrays import Matrix
+from unweave.convolutive.pacing import Pacing
 from unweave.divergence import EUCLIDEAN, ITAKURA_SAITO, KULLBACK_LEIBLER, block_divergence, monotone_exponent
-from unweave.pacing import Pacing
 from unweave.rules import Problem
 from unweave.rules.drift import Drift, Pace
 from unweave.rules.pressure import Pressures

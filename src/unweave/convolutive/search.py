@@ -6,9 +6,9 @@ spread over the taps, each tap `DECAY` times the one before, and its activations
 first, since a zero would stay one. Bases and activations that were given take the place of those that were found; the
 activations of given bases find their place before these bases move.
 
-The iterations are those of `unweave.delays`. Every ten the objective, the divergence with all penalties, is looked at,
-and where it has risen momentum begins anew. In results and progress 'divergence' means the objective, as it does
-without taps.
+The iterations are those of `unweave.convolutive.delays`. Every ten the objective, the divergence with all penalties, is
+looked at, and where it has risen momentum begins anew. In results and progress 'divergence' means the objective, as it
+does without taps.
 
 Reference: docs/decisions/0008-convolutive.md.
 """
@@ -21,7 +21,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from unweave.arrays import Mask, Matrix
-from unweave.delays import Delayed, DelayedPass
+from unweave.convolutive.delays import Delayed, DelayedPass
+from unweave.convolutive.tapped import ConvolutiveFactorization
 from unweave.factorization import Factorization, Stop
 from unweave.initialize import Given
 from unweave.loop import Enough, State, finish, make_problem
@@ -29,7 +30,6 @@ from unweave.nmf import steps as plain_steps
 from unweave.plan import FINAL_ITER, Plan
 from unweave.rules import Extrapolated, Multiplicative, Problem
 from unweave.rules.anchor import Anchor
-from unweave.tapped import ConvolutiveFactorization
 
 __all__ = ["DECAY", "ConvolutiveProgress", "ConvolutiveState", "TapSearch", "lifted", "sharpened", "spread_taps"]
 

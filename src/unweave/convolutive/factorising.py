@@ -10,8 +10,8 @@ activation is a row of peaks, one a stroke. T = 1 is plain factorisation.
     H ← H ⊙ [ Σ_τ W_τᵀ (V ⊙ Ŷ^(β-2))^{←τ} ⊘ Σ_τ W_τᵀ (Ŷ^(β-1))^{←τ} ]^γ(β)
 
 Numerators and denominators are summed over the taps before they are divided, under which neither step ever raises the
-divergence; `unweave.delays` does the work. As in plain factorisation the steps are over-relaxed and have momentum in
-logarithms (`unweave.rules.extrapolated`), which starts anew where the divergence has risen.
+divergence; `unweave.convolutive.delays` does the work. As in plain factorisation the steps are over-relaxed and have
+momentum in logarithms (`unweave.rules.extrapolated`), which starts anew where the divergence has risen.
 
 Constraints. Given and kept bases and activations, zeros that say 'not here', penalties, weights, and bases that are let
 go slowly mean what they mean for spectra. A penalty sees a basis with all its taps as one long spectrum of T M numbers:
@@ -20,8 +20,8 @@ for any number of taps, and divergence and penalties together never rise under p
 factorisation of O'Grady and Pearlmutter, with a penalty that no exchange of level between the factors changes.
 
 The start. The best of several short plain factorisations is found first, and its spectra are spread over the taps, each
-tap weaker than the one before, while its activations are sharpened to match (`unweave.tapsearch`). It ends lower than
-random starts do: docs/decisions/0008-convolutive.md has the figures.
+tap weaker than the one before, while its activations are sharpened to match (`unweave.convolutive.search`). It ends
+lower than random starts do: docs/decisions/0008-convolutive.md has the figures.
 
 Differences. NMFtoolbox and the original paper average the quotients of single taps in the step of H, which may raise
 the divergence; FluCoMa, librosa and scikit-learn have no convolutive factorisation.
@@ -42,7 +42,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from unweave.arrays import Mask, Matrix, nonnegative_matrix
-from unweave.delays import Delayed, DelayedPass
+from unweave.convolutive.delays import Delayed, DelayedPass
+from unweave.convolutive.search import ConvolutiveProgress, TapSearch, spread_taps
+from unweave.convolutive.tapped import ConvolutiveFactorization, array_with_taps
 from unweave.divergence import KULLBACK_LEIBLER
 from unweave.errors import Incompatible, InvalidInput
 from unweave.factorization import Stop
@@ -51,21 +53,9 @@ from unweave.loop import make_problem
 from unweave.nmf import run, unit_of
 from unweave.plan import MAX_COMPONENTS, MAX_ITER, RESTARTS, TOL, Plan, Start, require_count, require_entries
 from unweave.rules import Extrapolated, Multiplicative, Penalties, Rule
-from unweave.tapped import ConvolutiveFactorization, array_with_taps
-from unweave.tapsearch import DECAY, ConvolutiveProgress, ConvolutiveState, TapSearch, sharpened, spread_taps
 from unweave.weights import weighted
 
-__all__ = [
-    "DECAY",
-    "MAX_TAPS",
-    "ConvolutiveFactorization",
-    "ConvolutiveProgress",
-    "ConvolutiveState",
-    "nmfd",
-    "nmfd_steps",
-    "sharpened",
-    "spread_taps",
-]
+__all__ = ["MAX_TAPS", "nmfd", "nmfd_steps"]
 
 MAX_TAPS = 1000
 """Most taps: 1000 frames are ten seconds or more."""
