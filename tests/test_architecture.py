@@ -28,8 +28,7 @@ FLOORS: tuple[tuple[int, str, str], ...] = (
         "matrix wing",
         (
             "divergence factorization weights starts initialize rules plan loop search nmf"
-            " piecewise majorizer pieces singular incremental online convolutive ladder"
-            " rank"
+            " pieces singular online convolutive ladder rank"
         ),
     ),
     (

@@ -11,7 +11,7 @@ from unweave.decomposition import magnitudes
 from unweave.divergence import beta_divergence
 from unweave.loop import make_factors, make_problem
 from unweave.online import OnlineNMF, learn
-from unweave.piecewise import PiecewisePenalties, require_piecewise
+from unweave.online.piecewise import PiecewisePenalties, require_piecewise
 from unweave.rules import Multiplicative, Penalties
 from unweave.rules.looks import objective as rules_objective
 from unweave.threads import limit
@@ -34,7 +34,7 @@ def quick(monkeypatch) -> None:
     def one_start(V, n_components, *, max_iter, **options):
         return uw.nmf(V, n_components, start="nndsvda", max_iter=min(max_iter, 20), **options)
 
-    monkeypatch.setattr("unweave.online.nmf", one_start)
+    monkeypatch.setattr("unweave.online.learning.nmf", one_start)
 
 
 def likeness(found, wanted) -> float:
@@ -118,8 +118,8 @@ def test_a_memory_mapped_file_is_read_as_it_lies(V, whole, quick, tmp_path: Path
 
 
 def test_more_frames_than_the_sample_and_than_a_piece_for_each_group(monkeypatch, V, whole, quick) -> None:
-    monkeypatch.setattr("unweave.online.SAMPLE_FRAMES", 200)
-    monkeypatch.setattr("unweave.incremental.PIECE", 16)
+    monkeypatch.setattr("unweave.online.learning.SAMPLE_FRAMES", 200)
+    monkeypatch.setattr("unweave.online.incremental.PIECE", 16)
     assert likeness(learn(V, 4, max_iter=20).bases, whole.bases) >= 0.999
 
 

@@ -10,8 +10,8 @@ The minimiser for many groups of frames is that of their summed N and D, each ta
 is one number a component, Σ h. For β = 2 the sums are Σ v hᵀ and Σ h hᵀ, which are exact wherever W̃ was, and W moves
 under them by multiplicative steps.
 
-Penalties add two more numbers a component (`unweave.piecewise`); the bases then move from where they are, by steps that
-never raise the sum of majorisers and penalties.
+Penalties add two more numbers a component (`unweave.online.piecewise`); the bases then move from where they are, by
+steps that never raise the sum of majorisers and penalties.
 
 Conventions: everything lies frame by frame, V ``(n, bins)``, H ``(n, components)``, W ``(components, bins)``; sums are
 float64; parts of a piece are computed over the threads and summed in the order of the frames.
@@ -38,7 +38,7 @@ from unweave.divergence import (
     block_divergence,
     monotone_exponent,
 )
-from unweave.piecewise import PiecewisePenalties
+from unweave.online.piecewise import PiecewisePenalties
 from unweave.threads import single_blas, spread
 
 __all__ = ["Kernel", "Scale", "Sums", "added", "flat"]
@@ -62,7 +62,7 @@ class Sums(NamedTuple):
     denominator : ``(components, bins)``
         D; ``(components, 1)`` for β = 1, ``(components, components)`` for β = 2.
     amounts : ``(components, 2)``
-        What penalties need, see `unweave.piecewise`; zeros where there are none.
+        What penalties need, see `unweave.online.piecewise`; zeros where there are none.
     """
 
     numerator: NDArray[np.float64]

@@ -2,11 +2,11 @@
 
     F(W) = Σ_g  majoriser of group g at (W_g, h_g),   W_g the bases when the group was last visited
 
-A visit moves the activations of a group under the bases as they are, takes its N and D anew (`unweave.majorizer`) in
-the place of the old ones, and puts the bases where F is least. Neither step can raise F, which lies above the
-divergence and touches it where nothing moves any more. Penalties, where there are any, are a part of F, and of what is
-called divergence below. With one group it is the joint step of Marmin, Goulart and
-Févotte; with 32 the bases move 32 times for each time that V is read.
+A visit moves the activations of a group under the bases as they are, takes its N and D anew
+(`unweave.online.majorizer`) in the place of the old ones, and puts the bases where F is least. Neither step can raise
+F, which lies above the divergence and touches it where nothing moves any more. Penalties, where there are any, are a
+part of F, and of what is called divergence below. With one group it is the joint step of Marmin, Goulart and Févotte;
+with 32 the bases move 32 times for each time that V is read.
 
 References: R. Neal, G. Hinton, A view of the EM algorithm that justifies incremental, sparse, and other variants, 1998,
 doi:10.1007/978-94-011-5014-9_12. A. Marmin, J. H. de Morais Goulart, C. Févotte, Joint majorization-minimization for
@@ -20,7 +20,7 @@ import numpy as np
 from unweave.arrays import Mask, Matrix
 from unweave.divergence import monotone_exponent
 from unweave.factorization import Stop
-from unweave.majorizer import Kernel, Scale, Sums, added, flat
+from unweave.online.majorizer import Kernel, Scale, Sums, added, flat
 from unweave.pieces import PIECE, Frames
 
 __all__ = ["GROUPS", "Passes"]

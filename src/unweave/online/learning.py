@@ -1,7 +1,7 @@
 """Factorisation of more frames than fit into memory, and of streams that never end.
 
     V ≈ W H,   V too long to be kept: all that is remembered of a group of frames is two sums, N and D,
-    W = (Σ N ⊘ Σ D)^γ(β)                          (`unweave.majorizer` derives them)
+    W = (Σ N ⊘ Σ D)^γ(β)                          (`unweave.online.majorizer` derives them)
 
 `learn` goes over all frames several times: a group of frames that is met again takes its old N and D out of the sums
 and puts the new ones in. That is incremental majorisation-minimisation: the sum of the majorisers never rises, nothing
@@ -35,16 +35,16 @@ from unweave.arrays import Mask, Matrix, nonnegative_matrix
 from unweave.divergence import KULLBACK_LEIBLER, ZERO_FLOOR, monotone_exponent
 from unweave.errors import Incompatible, InvalidInput
 from unweave.factorization import Factorization, Stop
-from unweave.incremental import GROUPS, Passes
 from unweave.initialize import learn_mask
-from unweave.majorizer import Kernel, Scale, Sums, added, flat
 from unweave.nmf import nmf
+from unweave.online.incremental import Passes
+from unweave.online.majorizer import Kernel, Scale, Sums, added, flat
+from unweave.online.piecewise import PiecewisePenalties, require_piecewise
 from unweave.pieces import Blocks, Frames
-from unweave.piecewise import PiecewisePenalties, require_piecewise
 from unweave.plan import MAX_COMPONENTS, Plan, require_count
 from unweave.rules import Penalties
 
-__all__ = ["GROUPS", "SAMPLE_FRAMES", "OnlineNMF", "learn"]
+__all__ = ["SAMPLE_FRAMES", "OnlineNMF", "learn"]
 
 SAMPLE_FRAMES = 2048
 """Frames, drawn at random, on which `learn` searches for its start."""
