@@ -36,8 +36,8 @@ FLOORS: tuple[tuple[int, str, str], ...] = (
         "bridge",
         (
             "masks dictionary parts librosa decomposition longform training exemplars groupmasks interchange"
-            " seeds envelopes phase refine hops"
-            " framewise listening streaming matching onsets phase_gradient morph mosaic cross"
+            " seeds envelopes phase refine"
+            " listening streaming matching onsets phase_gradient morph mosaic cross"
             " hpss sines transients"
         ),
     ),

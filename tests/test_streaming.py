@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import unweave as uw
-from unweave.framewise import FrameMasks, FrameModel
-from unweave.hops import FrameReader, FrameWriter
 from unweave.listening import steps_of
+from unweave.listening.framewise import FrameMasks, FrameModel
+from unweave.listening.hops import FrameReader, FrameWriter
 from unweave.masks import SoftMasks
 from unweave.matching import NMFMatch, match_by
 from unweave.onsets import OnsetPicker, find_onsets

@@ -27,9 +27,9 @@ from unweave.arrays import Matrix
 from unweave.audio import Audio, as_audio
 from unweave.dictionary import Dictionary
 from unweave.errors import InvalidInput
-from unweave.framewise import distinct, membership
 from unweave.framing import STFT
 from unweave.listening import Listener, block_samples, fitting, steps_of
+from unweave.listening.framewise import distinct, membership
 
 __all__ = ["MEMORY", "NMFMatch", "match_by"]
 

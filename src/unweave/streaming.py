@@ -3,8 +3,8 @@
     samples ─frames→ X ─|·|→ v ≈ W h ─masks→ M_k ⊙ X ─overlap-add→ sound k, late by a window
 
 The bases W are given, as a `Dictionary` that was learned from recordings of the sounds; only the activations h of the
-frame at hand are sought, by a fixed number of steps (`unweave.framewise`). So every hop costs the same, and nothing of
-the past is kept but the last window. Sounds that share a label are one sound: several bases may describe it.
+frame at hand are sought, by a fixed number of steps (`unweave.listening.framewise`). So every hop costs the same, and
+nothing of the past is kept but the last window. Sounds that share a label are one sound: several bases may describe it.
 
 Conventions: blocks are float32 ``(channels, n)`` or ``(n,)``, of any n, 0 included; the numbers do not depend on where
 blocks end. Frames lie as `unweave.stft` has them. Channels share their activations. The sounds sum to the stream,
@@ -31,10 +31,10 @@ from unweave.arrays import Complex, Mask, Samples
 from unweave.audio import Audio, as_audio
 from unweave.dictionary import Dictionary
 from unweave.errors import Incompatible
-from unweave.framewise import FrameMasks, distinct, membership
 from unweave.framing import STFT
-from unweave.hops import FrameWriter
 from unweave.listening import Listener, block_samples, fitting, steps_of
+from unweave.listening.framewise import FrameMasks, distinct, membership
+from unweave.listening.hops import FrameWriter
 from unweave.masks import require_power
 
 __all__ = ["NMFFilter", "filter_by", "filtered"]

@@ -39,10 +39,10 @@ from numpy.typing import ArrayLike
 from unweave.arrays import Samples
 from unweave.audio import Audio, as_audio
 from unweave.framing import STFT
-from unweave.hops import BlockReader
 from unweave.hpss.masks import HPSSModel, Mode, Threshold
 from unweave.hpss.medians import mirrored
 from unweave.listening import channel_count, stream_block
+from unweave.listening.hops import BlockReader
 from unweave.stft import BLOCK_FRAMES, OverlapAdd, analysis_block, block_spans, require_center, synthesis_block
 from unweave.threads import ordered
 

@@ -37,9 +37,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from unweave.arrays import Samples
 from unweave.errors import Incompatible, InvalidInput
-from unweave.framewise import FrameModel, Steps
 from unweave.framing import STFT
-from unweave.hops import FrameReader, FrameWriter
+from unweave.listening.framewise import FrameModel, Steps
+from unweave.listening.hops import FrameReader, FrameWriter
 from unweave.loop import run
 from unweave.morph.pairs import Bases, Pair, Score, Way, rate_of_all
 from unweave.morph.transport import one_interpolation, require_interpolation

@@ -31,8 +31,8 @@ from numpy.typing import ArrayLike
 from unweave.arrays import Samples
 from unweave.audio import Audio, as_audio
 from unweave.framing import STFT
-from unweave.hops import BlockReader
 from unweave.listening import channel_count, stream_block
+from unweave.listening.hops import BlockReader
 from unweave.sines.tonal import BLOCK, Follower, TonalSound
 from unweave.sines.tracking import Method, SineModel, Track, TrackedPeaks, joined
 from unweave.sound import checked_rate

@@ -17,10 +17,10 @@ from unweave.arrays import Complex, Mask, Samples
 from unweave.audio import Audio
 from unweave.dictionary import Dictionary
 from unweave.errors import Incompatible, InvalidInput
-from unweave.framewise import FrameModel, Steps
 from unweave.framing import STFT
-from unweave.hops import FrameReader
 from unweave.initialize import learn_mask
+from unweave.listening.framewise import FrameModel, Steps
+from unweave.listening.hops import FrameReader
 from unweave.plan import require_count
 from unweave.stft import require_center
 from unweave.threads import single_blas
