@@ -22,7 +22,7 @@ Key = TypeVar("Key")
 
 _LAUNCHER = Path(__file__).with_name("launch.py")
 
-_REST = 0.3
+_rest = 0.3
 """Seconds before each turn: threads of a library go on spinning for a while after its work, on who comes next."""
 
 
@@ -33,11 +33,17 @@ class Cost(NamedTuple):
     megabytes: float
 
 
+def hurry() -> None:
+    """Take no rests from now on, in this process: nobody reads the figures of a quick run."""
+    global _rest  # noqa: PLW0603 - one number for the process, as its command line is
+    _rest = 0.0
+
+
 def in_turn(tasks: Mapping[Key, Callable[[], object]], repeats: int = 5, *, warm: bool = False) -> dict[Key, float]:
     """Median seconds of each task, the tasks taken in turn, after one warm-up unless they are ``warm``."""
     times: dict[Key, list[float]] = {name: [] for name in tasks}
     for turn, (name, task) in itertools.product(range(warm, repeats + 1), tasks.items()):
-        time.sleep(_REST)
+        time.sleep(_rest)
         begin = time.perf_counter()
         task()
         if turn:

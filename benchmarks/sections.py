@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import clock
 from page import ROOT, load_average, machine
 
 HERE = Path(__file__).parent
@@ -140,6 +141,8 @@ class Page:
         if strange:
             parser.error(f"there is no section {', '.join(strange)}: there are {', '.join(known)}")
         out = given.out or (None if given.quick else ROOT / "docs")
+        if given.quick:
+            clock.hurry()
         options = {name: getattr(given, name) for name in more}
         hour = not (given.no_hour or given.quick)
         names = given.names or [name for name in known if not self.sources[name].asked]
