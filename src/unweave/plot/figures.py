@@ -107,12 +107,18 @@ def save_figure(value: Figure | Axes, path: str | PathLike[str]) -> None:
     WriteError
         The file cannot be written; an older one is left as it was.
     """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = value if isinstance(value, Figure) else value.get_figure(root=True)
     if not isinstance(figure, Figure):
         raise InvalidInput("these axes are in no figure.")
     data = io.BytesIO()
-    # Without 'Software' another version of matplotlib that draws the same would still write other bytes.
-    figure.savefig(data, format="png", dpi=figure.dpi, metadata={"Software": None})
+    canvas = figure.canvas
+    try:
+        # Not by savefig, which draws everything twice: first in vain, to have it laid out, as the second time would do.
+        # Without 'Software' another version of matplotlib that draws the same would still write other bytes.
+        FigureCanvasAgg(figure).print_png(data, metadata={"Software": None})  # type: ignore[no-untyped-call]
+    finally:
+        figure.set_canvas(canvas)
     write_whole(path, data.getvalue())
