@@ -184,23 +184,28 @@ def test_absurd_levels_and_windows_give_numbers(taught, wanted, hasty, gain, n_f
     assert error_db(stems, mix) < -110
 
 
-@pytest.mark.parametrize("exchanged", [False, True])
-def test_places_of_the_examples_help_where_they_are_those_of_the_recording_and_do_no_harm_where_not(exchanged, hasty):
-    loop = drum_loop(n_bars=4)
+def sides_apart():
+    """Drums from different sides: the first half as examples, the second as a song."""
+    loop = drum_loop(n_bars=4, sample_rate=22050)
     sides = {"kick": (0.9, 0.3), "snare": (0.3, 0.9), "hihat": (0.6, 0.6)}
     stems = {name: np.outer(side, loop[name].samples[0]) for name, side in sides.items()}
     half = loop["mix"].n_samples // 2
-    examples = {name: Audio(each[:, :half], loop["mix"].sample_rate) for name, each in stems.items()}
+    return tuple({name: Audio(each[:, cut], 22050) for name, each in stems.items()} for cut in np.s_[:half, half:])
+
+
+def in_one_channel(audio):
+    return Audio(audio.samples.mean(axis=0, keepdims=True), audio.sample_rate)
+
+
+@pytest.mark.parametrize("exchanged", [False, True])
+def test_places_of_the_examples_help_where_they_are_those_of_the_recording_and_do_no_harm_where_not(exchanged, hasty):
+    examples, true = sides_apart()
+    flat = {name: in_one_channel(each) for name, each in examples.items()}
     if exchanged:
         examples = {name: Audio(each.samples[::-1], each.sample_rate) for name, each in examples.items()}
-    true = {name: Audio(each[:, half:], loop["mix"].sample_rate) for name, each in stems.items()}
-    song = Audio(np.sum([each.samples for each in true.values()], axis=0), loop["mix"].sample_rate)
-    flat = Examples(
-        {name: Audio(each.samples.mean(axis=0, keepdims=True), each.sample_rate) for name, each in examples.items()},
-        rehearse=True,
-    )
-    mono = separate(Audio(song.samples.mean(axis=0, keepdims=True), song.sample_rate), of=flat)
+    song = Audio(np.sum([each.samples for each in true.values()], axis=0), 22050)
+    mono = separate(in_one_channel(song), of=Examples(flat, rehearse=True))
     found = separate(song, of=Examples(examples, rehearse=True))
     for name, each in true.items():
-        alone = Audio(each.samples.mean(axis=0, keepdims=True), each.sample_rate)
+        alone = in_one_channel(each)
         assert si_sdr(each, found[name].audio) > si_sdr(alone, mono[name].audio) - 0.5
