@@ -26,8 +26,9 @@ help:  ## print this list
 demo: $(RUN)  ## make a drum loop, take it apart, say where to look and listen
 	$(VENV)/bin/unweave demo
 
+# A test runs on every processor; threads of the matrix library would spin on those of the other tests.
 test: lint  ## everything that must pass: linter, formatter, types, tests (stops at the first failure)
-	$(PY) -m pytest -n auto
+	OPENBLAS_NUM_THREADS=1 $(PY) -m pytest -n auto
 
 lint: $(DEV)  ## linter, formatter (checks only) and types
 	$(PY) -m ruff check
