@@ -21,12 +21,17 @@ from typing import Any
 
 import pytest
 
+import unweave
+from unweave.synthesis import drum_loop
+
 ROOT = Path(__file__).resolve().parents[1]
 BUILT = {ROOT / "docs" / "_build", ROOT / "docs" / "made"}  # by `make docs`
 WRITTEN = [page for page in sorted((ROOT / "docs").rglob("*.md")) if not BUILT.intersection(page.parents)]
 PAGES = [ROOT / "README.md", *WRITTEN]
 LINKED = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
 COMMANDS = ROOT / "docs" / "cli.md"
+WHOLE = {ROOT / "README.md", *(ROOT / "docs" / "family" / f"{name}.md" for name in ("nmfcross", "nmfmorph", "stft"))}
+"""Pages that need the whole drum loop: the first that anybody reads, and those that speak of its seconds or its end."""
 
 SHELLS = {"console", "sh", "shell", "bash"}
 FENCE = re.compile(r"^(?P<indent> *)(?P<ticks>`{3,}|~{3,})\s*(?P<language>[\w+-]*)")
@@ -85,29 +90,38 @@ def commands_of(block: Block) -> list[str]:
 # ---------------------------------------------------------------- running it
 
 
+@pytest.fixture(scope="session")
+def loops(tmp_path_factory: pytest.TempPathFactory) -> dict[int, bytes]:
+    """Files of the drum loop by the number of bars."""
+    path = tmp_path_factory.mktemp("loops") / "loop.wav"
+    found = {}
+    for n_bars in (2, 4):
+        unweave.save(path, drum_loop(n_bars)["mix"])
+        found[n_bars] = path.read_bytes()
+    return found
+
+
 @pytest.fixture
-def folder(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loops: dict[int, bytes]) -> Path:
     """A folder with the drum loop of `unweave demo`, as working directory, where `unweave` is this very package.
 
-    It is there as a 'song' and in a folder of recordings as well.
+    It is there as a 'song' and in a folder of recordings as well. Half a loop is enough where a page says nothing of
+    what comes later.
     """
-    import unweave
-    from unweave.synthesis import drum_loop
-
-    shortened = partial(drum_loop, 2) if page == COMMANDS else drum_loop  # half a loop is enough for 50 commands
+    n_bars = 4 if page in WHOLE else 2
     place = tmp_path / "reader"
     programs = tmp_path / "programs"
     place.mkdir()
     programs.mkdir()
     (place / "recordings").mkdir()
     for name in ("loop.wav", "song.wav", "recordings/loop.wav"):
-        unweave.save(place / name, shortened()["mix"])
+        (place / name).write_bytes(loops[n_bars])
     program = programs / "unweave"
     program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m unweave "$@"\n')
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(programs), prepend=":")
     monkeypatch.chdir(place)
-    monkeypatch.setattr(importlib.import_module("unweave.cli.demo"), "drum_loop", shortened)
+    monkeypatch.setattr(importlib.import_module("unweave.cli.demo"), "drum_loop", partial(drum_loop, n_bars))
     return place
 
 
