@@ -190,9 +190,9 @@ def test_what_is_said_of_a_part_is_true(here: Path, run: Run) -> None:
 
 
 def test_the_same_command_gives_the_same_bytes(here: Path, run: Run) -> None:
-    for out in ("one", "two"):
-        done(run("decompose", "loop.wav", "-k", "3", "--envelopes", *FAST, "--out", out))
-        time.sleep(1.1)  # another second on the clock
+    done(run("decompose", "loop.wav", "-k", "3", "--envelopes", *FAST, "--out", "one"))
+    time.sleep(1.1)  # another second on the clock
+    done(run("decompose", "loop.wav", "-k", "3", "--envelopes", *FAST, "--out", "two"))
     assert listing(here / "one") == listing(here / "two")
 
 
