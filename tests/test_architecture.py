@@ -427,15 +427,21 @@ LAWS: tuple[Callable[[House], list[str]], ...] = (
 )
 
 
+@pytest.fixture(scope="module")
+def house() -> House:
+    """Our own, which is read once for all laws."""
+    return House(ROOT / "src" / "unweave")
+
+
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
-def test_the_house_keeps_the_law(law: Callable[[House], list[str]]) -> None:
-    complaints = law(House(ROOT / "src" / "unweave"))
+def test_the_house_keeps_the_law(law: Callable[[House], list[str]], house: House) -> None:
+    complaints = law(house)
     assert not complaints, f"{law.__doc__}\n" + "\n".join(complaints)
 
 
-def test_the_page_on_the_architecture_names_every_module() -> None:
+def test_the_page_on_the_architecture_names_every_module(house: House) -> None:
     page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
-    tops = {_top(name) for name in House(ROOT / "src" / "unweave").paths} - {FRONT, ENTRY}
+    tops = {_top(name) for name in house.paths} - {FRONT, ENTRY}
     missing = sorted(name for name in tops if not re.search(rf"`{name}(\.py|/)?`", page))
     assert not missing, f"docs/architecture.md has no place for `{'`, `'.join(missing)}`"
 
