@@ -141,6 +141,16 @@ def test_a_verdict_says_what_was_aimed_at_and_whether_it_was_met(scripts: Any) -
     assert verdict(26.0, 25.0, " s", most=True) == "at most 25 s: **not met**"
 
 
+def test_turns_are_rested_before_but_not_in_a_quick_run(scripts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = scripts("clock")
+    rests: list[float] = []
+    monkeypatch.setattr(clock.time, "sleep", rests.append)
+    assert set(clock.in_turn({"one": int, "two": int}, 2)) == {"one", "two"}
+    clock.hurry()
+    clock.in_turn({"one": int}, 1)
+    assert rests == [0.3] * 6 + [0.0] * 2
+
+
 def test_the_peak_memory_of_a_process_is_its_own(scripts: Any) -> None:
     if sys.platform == "win32":
         pytest.skip("peak memory is not told here")
