@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,17 @@ def test_every_module_and_every_name_is_in_the_reference(apipages):
         ]
         assert f":doc:`{name}`" in pages["index"] or name == "unweave"
     assert missing == []
+
+
+def test_a_class_has_one_entry_besides_that_of_its_home(apipages):
+    pages = apipages.pages((DOCS / "architecture.md").read_text("utf-8"))
+    entries = [
+        thing
+        for name in apipages.modules()
+        for offered in re.findall(r"^\.\. autoclass:: (\w+)$", pages[name], re.MULTILINE)
+        if (thing := getattr(importlib.import_module(name), offered)).__module__ != name
+    ]
+    assert [thing for thing, count in Counter(entries).items() if count > 1] == []
 
 
 def test_the_reference_stands_on_the_floors_of_the_architecture(apipages):

@@ -115,7 +115,10 @@ def _entry(module: ModuleType, name: str) -> list[str]:
         return _command(module, name, thing)
     home = getattr(thing, "__module__", None)
     named = isinstance(thing, type) or inspect.isroutine(thing)
-    if named and home != module.__name__ and not hasattr(module, "__path__") and str(home).startswith(PACKAGE):
+    passed_on = named and home != module.__name__ and str(home).startswith(PACKAGE)
+    # A package shows what it passes on from its modules, unless the front does so already.
+    in_front = module.__name__ != PACKAGE and getattr(importlib.import_module(PACKAGE), name, None) is thing
+    if passed_on and (in_front or not hasattr(module, "__path__")):
         kind = "class" if isinstance(thing, type) else "function"
         return [f".. py:{kind}:: {name}", "", f"   That of :py:obj:`{home}.{thing.__qualname__}`."]
     if get_origin(thing) is not None:
