@@ -66,6 +66,13 @@ def test_a_look_at_the_divergence_agrees_with_it_entry_by_entry(beta: float, cas
 
 
 @each_beta
+def test_a_look_at_what_is_no_number_gives_none(beta: float) -> None:
+    state = _states(CASES[1], Multiplicative(), beta, 1)[-1]
+    state.factors.activations[3] = np.nan
+    assert np.isnan(state.divergence())
+
+
+@each_beta
 def test_what_lies_between_the_rows_of_v_does_not_count(beta: float) -> None:
     V = CASES[1].V + 0.01
     start = random_start(V, 3, np.random.default_rng(1))

@@ -57,7 +57,10 @@ def divergence(problem: Problem, factors: Factors) -> float:
                 sums[portion] += _entries(problem, block, model)
 
     spread(work, len(portions))
-    return max(0.0, float(sums.sum()) + (_constant(problem, factors) if beta == KULLBACK_LEIBLER and quick else 0.0))
+    total = float(sums.sum())
+    if quick and beta == KULLBACK_LEIBLER:
+        total += _constant(problem, factors)
+    return 0.0 if total < 0 else total  # what is not a number stays so
 
 
 def _spaces(problem: Problem, block: int) -> list[tuple[Products, Matrix]]:
