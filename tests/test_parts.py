@@ -168,11 +168,14 @@ def peak_memory(work):
 def test_memory_is_that_of_one_component_and_does_not_grow_with_their_number():
     audio = noise(1, 60 * 22050, 22050)
     few, many = (parts_of(audio, n_components, STFT()) for n_components in (2, 20))
-    with limit(2):
+    with limit(1):  # with more threads, how many blocks are under way at a time is left to chance
+        few.component(1)  # what is made once and kept, such as windows, is no part of the question
         one_of_few, one_of_many = (peak_memory(lambda parts=parts: parts.component(1)) for parts in (few, many))
+    with limit(2):
+        by_two_threads = peak_memory(lambda: many.component(1))
         all_at_once = peak_memory(lambda: [None for _ in many.blocks()])
     assert one_of_many < 1.2 * one_of_few
-    assert one_of_many < 6 * audio.samples.nbytes
+    assert max(one_of_many, by_two_threads) < 6 * audio.samples.nbytes
     assert all_at_once < 25 * audio.samples.nbytes  # some blocks of 20 spectrograms: whole ones would be 80 times it
 
 

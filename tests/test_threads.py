@@ -38,6 +38,13 @@ class Watch:
             self.running -= 1
 
 
+def wait_until(true, seconds=5):
+    """Wait for another thread, which on a busy machine may take its time."""
+    deadline = time.monotonic() + seconds
+    while not true() and time.monotonic() < deadline:
+        time.sleep(0.001)
+
+
 # -- how many
 
 
@@ -133,6 +140,7 @@ def interrupt_main(watch, item, worker=None):
             time.sleep(0.05)
         else:
             time.sleep(0.001)
+            wait_until(lambda: watch.calls)  # the other thread has begun
     return item
 
 
@@ -186,6 +194,7 @@ def test_ordered_uses_as_many_threads_as_it_may():
     def work(item):
         with watch:
             time.sleep(0.005)
+            wait_until(lambda: watch.most >= 2)
 
     with limit(3):
         list(ordered(work, range(12)))
