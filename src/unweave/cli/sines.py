@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
@@ -12,14 +12,14 @@ from typing import Any, get_args
 import click
 
 from unweave import sines as library
-from unweave.arrays import Samples
 from unweave.audio import Audio
 from unweave.cli.options import HeadedCommand, option
 from unweave.cli.output import MANIFEST
+from unweave.cli.progress import Watch
 from unweave.cli.request import Request, output_options, own, recording_options, stft_of, stft_options
 from unweave.cli.sheets import write_lines
 from unweave.cli.sources import STDIN
-from unweave.cli.split import split, whole
+from unweave.cli.split import split_named
 from unweave.errors import WriteError
 from unweave.framing import STFT
 from unweave.sines.tracking import Method, SineModel, Track
@@ -111,15 +111,13 @@ def sines(tracks: Path | None, **options: Any) -> None:
     if tracks is not None:
         _check_table(tracks, request)
     heard: list[Audio] = []
-    parts: list[Audio] = []
 
-    def make(audio: Audio) -> Iterable[Samples]:
-        if not parts:  # asked for twice where the loudest peak is looked for
-            heard.append(audio)
-            parts.extend(library.sines(audio, **settings, stft=stft))
-        return whole(parts)
+    def make(audio: Audio, watch: Watch) -> Mapping[str, Audio]:
+        watch.stage("following tones")
+        heard.append(audio)
+        return dict(zip(_PARTS, library.sines(audio, **settings, stft=stft), strict=True))
 
-    split(request, _PARTS, make)
+    split_named(request, make, _PARTS)
     if tracks is not None:
         del settings["bandwidth"]
         write_lines(tracks, _table(library.tracks(heard[0], **settings, stft=stft)))

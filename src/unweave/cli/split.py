@@ -88,20 +88,25 @@ def split(request: Request, names: Sequence[str], make: Make) -> None:
     _told(request, lambda watch: _run(request, names, make, watch))
 
 
-def split_named(request: Request, make: Named) -> None:
-    """Do what `split` does for parts whose names are known when they are there.
+def split_named(request: Request, make: Named, names: Sequence[str] = ()) -> None:
+    """Do what `split` does for parts that are made whole, or whose names are known when they are there.
 
     Parameters
     ----------
     request : Request
     make : callable
         From the recording to its parts by the names of their files. Called once.
+    names : sequence of str
+        Names that are known before: what stands in their way is found before anything is made.
     """
 
     def work(watch: Watch) -> _Outcome:
-        _checked(request)
+        file = _checked(request, names)
         watch.stage("reading")
         recording = read_recording(request.input, request.start, request.duration, request.sample_rate)
+        for name in names:
+            sound = recording.audio
+            file.form.refuse(f"{name}.{file.ext}", sound.sample_rate, sound.n_channels, sound.n_samples)
         with request.told():
             sounds = make(recording.audio, watch)
         return _written(request, recording, sounds, watch)
@@ -141,11 +146,12 @@ def _told(request: Request, work: Callable[[Watch], _Outcome]) -> None:
         say(f"The parts are in {one_line(str(shown))}.")
 
 
-def _checked(request: Request) -> None:
-    """Refuse what can be refused before anything is computed."""
-    sound_file(request.format, request.subtype)
+def _checked(request: Request, names: Sequence[str] = ()) -> SoundFile:
+    """Refuse what can be refused before anything is computed; return the kind of file that is asked for."""
+    file = sound_file(request.format, request.subtype)
     require_gain(request.gain)
-    request.folder().check([MANIFEST])
+    request.folder().check([*(f"{name}.{file.ext}" for name in names), MANIFEST])
+    return file
 
 
 def _written(
@@ -174,11 +180,8 @@ def _written(
 
 def _run(request: Request, names: Sequence[str], make: Make, watch: Watch) -> _Outcome:
     """Read the recording, and write its parts piece by piece."""
-    file = sound_file(request.format, request.subtype)
-    require_gain(request.gain)
+    file, folder = _checked(request, names), request.folder()
     paths = [f"{name}.{file.ext}" for name in names]
-    folder = request.folder()
-    folder.check([*paths, MANIFEST])
     watch.stage("reading")
     recording = read_recording(request.input, request.start, request.duration, request.sample_rate)
     audio = recording.audio
