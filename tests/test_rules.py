@@ -52,17 +52,32 @@ def test_factors_stay_finite_and_not_negative(rule: Rule, beta: float, case: Cas
             assert factor.min() >= 0
 
 
+@pytest.mark.parametrize("weighted", [False, True])
 @each_beta
 @each_case
-def test_a_look_at_the_divergence_agrees_with_it_entry_by_entry(beta: float, case: Case) -> None:
+def test_a_look_at_the_divergence_agrees_with_it_entry_by_entry(beta: float, case: Case, weighted: bool) -> None:
     dtypes = (np.float64,) if "numbers" in case.name else (np.float64, np.float32)
+    counts = np.random.default_rng(7).integers(0, 3, case.V.shape) if weighted else None
     for dtype in dtypes:
-        V, state = floored(case.V.astype(dtype), beta), _states(case, Multiplicative(), beta, 3, dtype)[-1]
+        state = _states(case, Multiplicative(), beta, 3, dtype, weights=counts)[-1]
+        V, weights = floored(case.V.astype(dtype), beta), state.problem.weights
         model = state.bases.astype(np.float64) @ state.activations + state.problem.epsilon
-        expected = block_divergence(V.astype(np.float64), model.copy(), beta)
+        known = None if weights is None else weights.T.astype(np.float64)
+        expected = block_divergence(V.astype(np.float64), model.copy(), beta, known)
         # The terms of a divergence are larger than itself, and nearly cancel each other where the model is good.
         unit, terms = (1e-14 if dtype is np.float64 else 1e-7), float((model**beta).sum())
         assert state.divergence() == pytest.approx(expected, rel=20 * unit, abs=unit * terms)
+
+
+@pytest.mark.parametrize("beta", [-1.0, -0.5, -0.01, 0.0, 0.01, 0.5, 0.99, 1.0, 1.5, 2.0, 2.5, 3.0, 5.0])
+def test_a_look_is_exact_where_the_model_is_good(beta: float) -> None:
+    rng = np.random.default_rng(0)
+    W, H = (rng.random(shape).astype(np.float32) + 0.1 for shape in ((70, 4), (4, 300)))
+    noise = np.exp(0.001 * rng.standard_normal((70, 300)))
+    V = (W @ H * noise).astype(np.float32)
+    state = next(iterate(V, W, H, Multiplicative(), beta=beta))
+    model = W.astype(np.float64) @ H + state.problem.epsilon
+    assert state.divergence() == pytest.approx(block_divergence(V.astype(np.float64), model, beta), rel=1e-3)
 
 
 @each_beta
