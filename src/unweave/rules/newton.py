@@ -152,7 +152,7 @@ class _Motion:
         # What the bases need: Hᵀ(V ⊘ Ŷ), and below it the same of pairs. A portion is summed in the dtype of V.
         (count, bins), portions = factors.bases.shape, len(self.portions) if self.learns.size else 0
         shape = (portions, count + n_pairs, -(-bins // LINE) * LINE)
-        self.shares = np.zeros(shape, problem.frames.dtype)[:, :, :bins]
+        self.shares = np.zeros(shape, problem.frames.dtype)
         self.seen = np.zeros(len(self.portions))  # Σ v log(v / ŷ) of each portion
         self.primed = False
         self.back = self.paired_back = factors.bases

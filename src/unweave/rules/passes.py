@@ -27,6 +27,9 @@ from unweave.threads import n_threads, spread
 
 __all__ = ["MultiplicativePass"]
 
+_SUMMED = 512
+"""Frames whose activations are summed in the dtype of V."""
+
 _VANISHED = 1e-30
 """Below this share of the mean of V a factor entry is set to zero: nobody could hear it, and subnormals are slow."""
 
@@ -41,7 +44,6 @@ class _Workspace:
         self.power = np.zeros((block, room) if problem.beta != KULLBACK_LEIBLER else (0, 0), dtype)  # Ŷ^(β-1)
         self.ratio = np.empty((block, count), dtype)
         self.denominator = np.empty((block, count), dtype)
-        self.ones = np.ones(block, dtype)
         self.products = Products(bins, count, dtype, block)
 
 
@@ -70,11 +72,13 @@ class MultiplicativePass:
         self.bases_drift = Drift(roomy_like(factors.bases)) if remember else None
         self.activations_drift = Drift(np.zeros_like(factors.activations)) if remember else None
         self.pace = self.bases_pace = STILL
-        self.bases_sum: Matrix = factors.bases[:, 0]
         self.bases_total: Matrix = factors.bases[:, 0]
         self.bases_gram: Matrix = factors.bases
         self.bases_back: Matrix = factors.bases.T
         self.pressures = problem.pressures()
+        # Whether the denominators of the activations are the sums of the bases, and nothing besides.
+        self.sums_only = problem.beta == KULLBACK_LEIBLER and problem.narrow and self.pressures is None
+        self.scaled = roomy_like(factors.bases) if self.sums_only else factors.bases
         self.pressure: Pressure | None = None
         self.iteration = 0
         self.fixed: Mask = ~problem.learn_activations
@@ -89,7 +93,7 @@ class MultiplicativePass:
         # What the bases need: numerators; and denominators, but these are sums of H for β = 1, and (HᵀH) W for β = 2.
         matrices = (1 if problem.narrow else 2) if self.learns else 0
         self.sums = [PortionSums(len(self.portions), factors.bases) for _ in range(matrices)]
-        self.totals = np.zeros((len(self.portions), problem.n_components))
+        self.totals = np.zeros(problem.n_components)
 
     def step(self, pace: Pace = STILL, following: Pace = STILL) -> None:
         """One iteration: all bases, then all activations, at this ``pace``.
@@ -133,18 +137,26 @@ class MultiplicativePass:
         # Where a basis is zero nothing is known of its activation: it stays as it is.
         self.fixed = ~self.problem.learn_activations | (total <= 0)
         self.any_fixed = bool(self.fixed.any())
-        self.bases_sum = (1 / np.where(total > 0, total, 1)).astype(bases.dtype)
         self.bases_total = total.astype(bases.dtype)
-        # The usual kernel is a little faster on a contiguous factor, the one for small products is not.
-        self.bases_back = bases.T if self.workspaces[0].products.piece else np.ascontiguousarray(bases.T)
         if self.problem.beta == EUCLIDEAN:
             self.bases_gram = bases @ bases.T
         if self.moves:
             self._press()
+        back = bases
+        if self.sums_only:
+            shares = (1 / np.where(total > 0, total, 1)).astype(bases.dtype)
+            back = np.multiply(bases, shares[:, None], out=self.scaled)
+        # The usual kernel is a little faster on a contiguous factor, the one for small products is not.
+        self.bases_back = back.T if self.workspaces[0].products.piece else np.ascontiguousarray(back.T)
         for sums in self.sums:
             sums.begin()
         if self.moves or self.learns:
             spread(self._portion, len(self.portions))
+        # By one thread: to hand small arrays over takes each of several threads longer than their numbers do.
+        if self.moves:
+            _flush(self.factors.activations, self.vanished, self.problem.learn_activations)
+        if self.learns and self.problem.beta == KULLBACK_LEIBLER:
+            self.totals = _totals(self.factors.activations)
 
     def _press(self) -> None:
         """Find out what the activations will feel. Frames know their neighbours there: all are moved ahead first."""
@@ -173,14 +185,6 @@ class MultiplicativePass:
                 self._move_activations(block, space)
             if self.learns:
                 self._sum_up(portion, block, space)
-        H = self.factors.activations[blocks[0].start : blocks[-1].stop]
-        if self.moves:
-            _flush(H, self.vanished, self.problem.learn_activations)
-        if self.learns and self.problem.beta == KULLBACK_LEIBLER:
-            self.totals[portion] = 0
-            for block in blocks:  # a product with ones takes a tenth of the time of a sum
-                frames = self.factors.activations[block]
-                self.totals[portion] += space.ones[: len(frames)] @ frames
         for sums in self.sums:
             sums.bring(portion)
 
@@ -190,9 +194,7 @@ class MultiplicativePass:
         size = H.shape[0]
         target, power = self._model(block, self.floored_bases, space)
         ratio = space.products.compress(target, self.bases_back, space.ratio[:size])
-        if self.problem.beta == KULLBACK_LEIBLER and self.problem.narrow and self.pressure is None:
-            ratio *= self.bases_sum  # one over the sum: see `_pass`
-        else:
+        if not self.sums_only:  # otherwise the bases have been divided by their sums: see `_pass`
             denominator = self._denominator(H, power, space)
             if self.pressure is None:
                 _divide(ratio, denominator, self.gamma)
@@ -270,17 +272,17 @@ class MultiplicativePass:
         elif self.problem.beta == EUCLIDEAN:
             denominator = ((H.T @ H) @ W).astype(np.float64)
         else:
-            denominator = self.totals.sum(axis=0)[:, None]
+            denominator = self.totals[:, None]
         if self.pressures is None:
             _divide(ratio, denominator, self.gamma)
         else:
             denominator = np.broadcast_to(denominator, ratio.shape).copy()
             self.pressures.on_bases(W, H).step(ratio, denominator, W.astype(np.float64), self.problem.beta)
         ratio[~self.problem.learn_bases] = 1
+        ratio = ratio.astype(W.dtype)
         if self.bases_drift is not None:
-            ratio = ratio.astype(W.dtype)
             self.bases_drift.go_on(ratio, self.bases_pace)
-        np.multiply(W, ratio, out=W, casting="same_kind")
+        W *= ratio
         if self.problem.anchor is not None:
             self._hold()
         _flush(W, self.vanished, self.problem.learn_bases[:, None])
@@ -311,8 +313,20 @@ def _divide(numerator: Matrix, denominator: Matrix, gamma: float) -> None:
         np.power(numerator, gamma, out=numerator)
 
 
+def _totals(activations: Matrix) -> NDArray[np.float64]:
+    """The sums of all activations: of so many frames at a time in their dtype, and then in float64."""
+    n_frames, count = activations.shape
+    whole = n_frames - n_frames % _SUMMED
+    ones = np.ones((1, _SUMMED), activations.dtype)  # a product with ones takes a tenth of the time of a sum
+    sums = np.matmul(ones, activations[:whole].reshape(-1, _SUMMED, count)).sum(axis=(0, 1), dtype=np.float64)
+    total: NDArray[np.float64] = sums + ones[0, : n_frames - whole] @ activations[whole:]
+    return total
+
+
 def _flush(factor: Matrix, vanished: float, learn: Mask) -> None:
     """Set what has vanished to zero, in place, where components learn; ``learn`` spreads to ``factor``."""
+    if factor.size and factor.min() >= vanished:
+        return
     stays = factor >= vanished
     if not learn.all():
         stays |= ~learn

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -38,6 +39,9 @@ _SHORTEST_BLOCK, _LONGEST_BLOCK = 128, 1024
 
 _PORTIONS = 32
 """Most portions a pass is cut into: enough for the threads to share evenly, few enough for their sums to stay small."""
+
+_MANY = 16
+"""Blocks from which on it pays to halve the last two, where factors are wide and blocks take long."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,9 +145,21 @@ class Problem:
             if n_frames * n_bins * (self.n_components + _STEADY) < _ALONE:
                 count = 1
         size = -(-n_frames // count)
-        blocks = [slice(start, min(start + size, n_frames)) for start in range(0, n_frames, size)]
+        if piece := piece_frames(n_bins, self.n_components):  # equal pieces: what is left over is a call of its own
+            count = -(-size // piece)
+            size = -(-size // count) * count
+        starts = list(range(0, n_frames, size))
+        if not piece and _MANY <= len(starts) <= _PORTIONS:
+            # Threads are never equally fast: with shorter blocks at the end, who waits for the other waits less.
+            starts += [(start + stop) // 2 for start, stop in pairwise([*starts[-2:], n_frames])]
+            return [[block] for block in _slices([*sorted(starts), n_frames])]
+        blocks = _slices([*starts, n_frames])
         length = -(-len(blocks) // _PORTIONS)
         return [blocks[start : start + length] for start in range(0, len(blocks), length)]
+
+
+def _slices(bounds: list[int]) -> list[slice]:
+    return [slice(start, stop) for start, stop in pairwise(bounds)]
 
 
 def _mean(values: Matrix, weights: Matrix | None) -> float:

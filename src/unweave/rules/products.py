@@ -10,7 +10,10 @@ always sounds. See docs/decisions/0011.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from unweave.arrays import LINE, Matrix
 
@@ -51,7 +54,8 @@ class Products:
         self.n_bins, self.longest = n_bins, longest
         self.piece = piece_frames(n_bins, n_components)
         count = -(-longest // self.piece) + 1 if self.piece else 1
-        self.shares = np.zeros((count, n_components, -(-n_bins // LINE) * LINE), dtype)[:, :, :n_bins]
+        # What each piece brings to a sum, in whole rows, which are added up in a third of the time.
+        self.shares = np.zeros((count, n_components, -(-n_bins // LINE) * LINE), dtype)
         self.sounding = np.ones((0, n_components + 1), dtype)
 
     def expand(self, activations: Matrix, floored: Matrix, rows: Matrix) -> None:
@@ -76,22 +80,28 @@ class Products:
         return out
 
     def gather(self, activations: Matrix, rows: Matrix, total: Matrix, *, first: bool) -> None:
-        """Add activationsᵀ · rows ``(components, bins)`` to ``total``, or put it there if it is the ``first``."""
+        """Add activationsᵀ · rows to ``total``, or put it there if it is the ``first``.
+
+        ``total`` has a row for each component, with the room behind it, where nothing is changed but zeros.
+        """
         whole, piece = self._cut(len(rows))
         if first and not whole:
-            np.matmul(activations.T, rows[:, : self.n_bins], out=total)
+            np.matmul(activations.T, rows[:, : self.n_bins], out=total[:, : self.n_bins])
             return
-        shares, count = self.shares, whole // piece if whole else 0
+        count = whole // piece if whole else 0
         if whole:
             pieces = _pieces(activations[:whole], piece).transpose(0, 2, 1)
-            np.matmul(pieces, _pieces(rows[:whole], piece)[:, :, : self.n_bins], out=shares[:count])
+            np.matmul(pieces, _pieces(rows[:whole], piece)[:, :, : self.n_bins], out=self._shares(0, count))
         if whole < len(rows):
-            np.matmul(activations[whole:].T, rows[whole:, : self.n_bins], out=shares[count])
+            np.matmul(activations[whole:].T, rows[whole:, : self.n_bins], out=self._shares(count, count + 1)[0])
             count += 1
         if first:
-            total[...] = shares[0]
-        for share in shares[int(first) : count]:
-            total += share
+            np.add.reduce(self.shares[:count], axis=0, out=total)
+        else:
+            total += self.shares[:count].sum(axis=0)
+
+    def _shares(self, start: int, stop: int) -> NDArray[Any]:
+        return self.shares[start:stop, :, : self.n_bins]
 
     def _cut(self, n_frames: int) -> tuple[int, int]:
         """How many frames make whole pieces of one length, and that length: all but a few, or none."""

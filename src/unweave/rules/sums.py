@@ -3,7 +3,7 @@
     S = Σ_groups ( Σ_{portions of the group} S_p ),     inner sums in the dtype of V, the outer one in float64
 
 The order is fixed. Whoever brings the last portion of a group adds up the group, while its numbers are still in a
-cache; what is left for the end, when all but one thread wait, is a quarter of it.
+cache; what is left for the end, when all but one thread wait, is an eighth of it.
 """
 
 from __future__ import annotations
@@ -17,17 +17,20 @@ from unweave.arrays import Matrix, roomy, whole_rows
 
 __all__ = ["PortionSums"]
 
-_GROUP = 4
+_GROUP = 8
 """Portions that are added up in the dtype of V."""
 
 
 class PortionSums:
-    """Matrices of the shape of ``factor``, one a portion (`parts`), and their sum."""
+    """Matrices of the shape of ``factor``, one a portion, and their sum.
+
+    ``parts``: ``(portions, rows, columns)``, with room behind the rows, as whole ones are added up faster.
+    """
 
     def __init__(self, n_portions: int, factor: Matrix) -> None:
-        n_rows, n_columns = factor.shape
-        room = whole_rows(roomy(n_portions * n_rows, n_columns, factor.dtype))
-        self.parts = room.reshape(n_portions, n_rows, -1)[:, :, :n_columns]
+        n_rows, self.n_columns = factor.shape
+        room = whole_rows(roomy(n_portions * n_rows, self.n_columns, factor.dtype))
+        self.parts = room.reshape(n_portions, n_rows, -1)
         self.missing = [0] * -(-n_portions // _GROUP)
         self.lock = threading.Lock()
 
@@ -50,4 +53,4 @@ class PortionSums:
     def total(self) -> NDArray[np.float64]:
         """The sum of all portions in float64, once all were brought."""
         total: NDArray[np.float64] = np.sum(self.parts[::_GROUP], axis=0, dtype=np.float64)
-        return total
+        return total[:, : self.n_columns]
