@@ -38,7 +38,7 @@ from unweave.arrays import Samples
 from unweave.audio import Audio
 from unweave.cli.failure import one_line
 from unweave.cli.manifest import recording_facts, write_manifest
-from unweave.cli.output import MANIFEST, MANIFEST_FORMAT
+from unweave.cli.output import MANIFEST, MANIFEST_FORMAT, OutputFolder
 from unweave.cli.progress import Watch, working
 from unweave.cli.request import Request
 from unweave.cli.sounds import FIT_DB, Meter, SoundFile, require_gain, sound_file
@@ -101,7 +101,7 @@ def split_named(request: Request, make: Named, names: Sequence[str] = ()) -> Non
     """
 
     def work(watch: Watch) -> _Outcome:
-        file = _checked(request, names)
+        file, _ = _checked(request, names)
         watch.stage("reading")
         recording = read_recording(request.input, request.start, request.duration, request.sample_rate)
         for name in names:
@@ -146,12 +146,12 @@ def _told(request: Request, work: Callable[[Watch], _Outcome]) -> None:
         say(f"The parts are in {one_line(str(shown))}.")
 
 
-def _checked(request: Request, names: Sequence[str] = ()) -> SoundFile:
-    """Refuse what can be refused before anything is computed; return the kind of file that is asked for."""
-    file = sound_file(request.format, request.subtype)
+def _checked(request: Request, names: Sequence[str] = ()) -> tuple[SoundFile, OutputFolder]:
+    """Refuse what can be refused before anything is computed; return the kind of file that is asked for, and where."""
+    file, folder = sound_file(request.format, request.subtype), request.folder()
     require_gain(request.gain)
-    request.folder().check([*(f"{name}.{file.ext}" for name in names), MANIFEST])
-    return file
+    folder.check([*(f"{name}.{file.ext}" for name in names), MANIFEST])
+    return file, folder
 
 
 def _written(
@@ -180,7 +180,7 @@ def _written(
 
 def _run(request: Request, names: Sequence[str], make: Make, watch: Watch) -> _Outcome:
     """Read the recording, and write its parts piece by piece."""
-    file, folder = _checked(request, names), request.folder()
+    file, folder = _checked(request, names)
     paths = [f"{name}.{file.ext}" for name in names]
     watch.stage("reading")
     recording = read_recording(request.input, request.start, request.duration, request.sample_rate)

@@ -41,9 +41,10 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from unweave.arrays import Matrix
+from unweave.arrays import LINE, Matrix, roomy_like, whole_rows
 from unweave.divergence import EUCLIDEAN
 from unweave.rules.problem import Factors, Motion, Problem
+from unweave.rules.products import Products
 from unweave.threads import n_threads, spread
 
 __all__ = ["Hals"]
@@ -54,8 +55,15 @@ _SWEEPS = 4
 _ENOUGH = 0.1
 """Sweeps end when one moves less than this share of what the first moved."""
 
-_GROUP = 512
-"""Frames that are swept at once: a sweep is a few short calls a component, the same number for any length."""
+_FEW, _SHORT, _LONG = 32, 512, 2048
+"""Frames that are swept at once, with fewer components and from so many on: a sweep is a few short calls a component,
+the same number for any length, and threads hand over at each of them."""
+
+_PORTIONS = 8
+"""Fewest portions that the frames are cut into for the sake of long sweeps: enough for the threads to share evenly."""
+
+_BINS = 512
+"""Bins of which the bases are moved at once."""
 
 _PLAIN = 3
 """Iterations before momentum begins: the first steps are long, and momentum would carry them too far."""
@@ -124,12 +132,13 @@ class _Equations:
 
 
 class _Workspace:
-    """Arrays of one thread, as large as the largest group of blocks."""
+    """Arrays of one thread, as large as the largest group of blocks, and its products with the largest block."""
 
-    def __init__(self, size: int, problem: Problem) -> None:
+    def __init__(self, size: int, block: int, problem: Problem) -> None:
         bins, count, dtype = problem.frames.shape[1], problem.n_components, problem.frames.dtype
         self.activations, self.before, self.constant = (np.empty((count, size), dtype) for _ in range(3))
-        self.share = np.empty((count, bins), dtype)
+        self.found = np.empty((block, count), dtype)
+        self.products = Products(bins, count, dtype, block)
 
 
 class _Motion:
@@ -137,14 +146,17 @@ class _Motion:
         self.problem, self.factors = problem, factors
         self.moves, self.learns = np.flatnonzero(problem.learn_activations), np.flatnonzero(problem.learn_bases)
         self.absent_bases, self.absent_activations = _zeros(factors.bases), _zeros(factors.activations)
-        self.portions = [_groups(portion) for portion in problem.portions()]
+        self.portions = _portions(problem)
         groups = [group for portion in self.portions for group in portion]
-        self.workspaces = [_Workspace(max(map(_length, groups)), problem) for _ in range(n_threads())]
+        longest = max(map(_length, groups)), max(block.stop - block.start for group in groups for block in group)
+        self.workspaces = [_Workspace(*longest, problem) for _ in range(n_threads())]
+        self.rows = whole_rows(problem.frames)
         self.energy = sum(_energy(problem.frames[block]) for group in groups for block in group)
         self.doubt = 0.1 * float(np.finfo(problem.frames.dtype).eps) * self.energy
         learns = self.learns.size > 0
         # A portion is summed in the dtype of V, which is short work; all portions together in float64.
-        self.products = np.zeros((len(self.portions) if learns else 0, *factors.bases.shape), problem.frames.dtype)
+        n_portions, (count, n_bins) = len(self.portions) if learns else 0, factors.bases.shape
+        self.products = np.zeros((n_portions, count, -(-n_bins // LINE) * LINE), problem.frames.dtype)
         self.grams = np.zeros((2, len(self.portions), problem.n_components, problem.n_components))
         self.before = factors.copy()
         self.swept, self.swept_before = factors.bases.copy(), factors.bases.copy()
@@ -152,7 +164,8 @@ class _Motion:
         self.constants = None if learns else np.empty_like(factors.activations)
         self.known = self.primed = False  # whether these constants are known, and the statistics
         self.equations = _Equations(self.grams[0, 0], self.moves, problem.frames.dtype)
-        self.scaled: Matrix = factors.bases
+        self.scaled = roomy_like(factors.bases)
+        self.back: Matrix = self.scaled.T
         self.statistics = self.statistics_before = _Statistics(np.zeros(0), np.zeros(0))
         self.cross: Sums = np.zeros(0)
         self.least, self.plain = np.inf, _PLAIN  # iterations without momentum that are to come
@@ -224,7 +237,9 @@ class _Motion:
         W = self.factors.bases
         exact = W.astype(np.float64)
         self.equations = _Equations(exact @ exact.T, self.moves, W.dtype)
-        self.scaled = W * self.equations.inverse[:, None]
+        np.multiply(W, self.equations.inverse[:, None], out=self.scaled)
+        # The usual kernel is a little faster on a contiguous factor, the one for small products is not.
+        self.back = self.scaled.T if self.workspaces[0].products.piece else np.ascontiguousarray(self.scaled.T)
         spread(lambda portion, worker: self._portion(portion, self.workspaces[worker], moves), len(self.portions))
 
     def _portion(self, portion: int, space: _Workspace, moves: bool) -> None:
@@ -234,7 +249,7 @@ class _Motion:
             if self.learns.size:
                 self.grams[0, portion] += now @ now.T
                 self.grams[1, portion] += now @ before.T
-                self._sum_up(portion, group, now, space)
+                self._sum_up(portion, group, space)
 
     def _activations(self, group: list[slice], space: _Workspace, moves: bool) -> tuple[Matrix, Matrix]:
         """Sweep the activations of a group of blocks; they, and what they were before, component by component."""
@@ -249,15 +264,12 @@ class _Motion:
             H[...] = now.T
         return now, before
 
-    def _sum_up(self, portion: int, group: list[slice], now: Matrix, space: _Workspace) -> None:
+    def _sum_up(self, portion: int, group: list[slice], space: _Workspace) -> None:
         """Take the share of a group of blocks in what the bases need for their next step."""
-        total, first = self.products[portion], self.portions[portion][0][0]
+        first = self.portions[portion][0][0]
         for block in group:
-            part = now[:, block.start - group[0].start : block.stop - group[0].start]
-            if block == first:
-                np.matmul(part, self.problem.frames[block], out=total)
-            else:
-                total += np.matmul(part, self.problem.frames[block], out=space.share)
+            H = self.factors.activations[block]
+            space.products.gather(H, self.rows[block], self.products[portion], first=block == first)
 
     def _constant(self, group: list[slice], space: _Workspace) -> Matrix:
         """What V says about the activations of a group of blocks."""
@@ -268,7 +280,7 @@ class _Motion:
             if self.constants is not None and self.known:
                 part[...] = self.constants[block].T
                 continue
-            found = np.matmul(self.problem.frames[block], self.scaled.T)
+            found = space.products.compress(self.rows[block], self.back, space.found[: block.stop - block.start])
             part[...] = found.T
             if self.constants is not None:
                 self.constants[block] = found
@@ -276,7 +288,7 @@ class _Motion:
 
     def _gathered(self) -> tuple[_Statistics, Sums]:
         """What the portions have gathered, added up in their order."""
-        product = np.empty(self.products.shape[1:])
+        product: NDArray[np.float64] = np.empty(self.factors.bases.shape)
         columns = _slices(product.shape[1])
 
         def work(index: int, worker: int) -> None:
@@ -329,11 +341,22 @@ def _zeros(factor: Matrix) -> NDArray[np.bool_] | None:
     return absent if absent.any() else None
 
 
-def _groups(portion: list[slice]) -> list[list[slice]]:
-    """Neighbouring blocks that are swept together."""
+def _portions(problem: Problem) -> list[list[list[slice]]]:
+    """Portions of work, and in each of them groups of neighbouring blocks that are swept together."""
+    longest = _SHORT if problem.n_components < _FEW else _LONG
+    portions = problem.portions()
+    fewer = max(_PORTIONS, len(problem.frames) // longest)
+    if fewer < len(portions):
+        blocks = [block for portion in portions for block in portion]
+        shares = np.array_split(np.arange(len(blocks)), fewer)
+        portions = [blocks[share[0] : share[-1] + 1] for share in shares]
+    return [_groups(portion, longest) for portion in portions]
+
+
+def _groups(portion: list[slice], longest: int) -> list[list[slice]]:
     groups: list[list[slice]] = []
     for block in portion:
-        if groups and block.stop - groups[-1][0].start <= _GROUP:
+        if groups and block.stop - groups[-1][0].start <= longest:
             groups[-1].append(block)
         else:
             groups.append([block])
@@ -346,4 +369,4 @@ def _length(group: list[slice]) -> int:
 
 def _slices(n_bins: int) -> list[slice]:
     """Parts of a row of bins, for the threads to share."""
-    return [slice(start, min(start + _GROUP, n_bins)) for start in range(0, n_bins, _GROUP)]
+    return [slice(start, min(start + _BINS, n_bins)) for start in range(0, n_bins, _BINS)]

@@ -8,7 +8,7 @@ With q = v / ŷ, ŷ = W H + ε, and what needs no look at single entries taken o
     else     Σ ŷ^β [(q^β - 1) - β (q - 1)] / (β (β - 1))
 
 The three terms of a divergence nearly cancel each other where the model is good: of other β, q^β - 1 is taken as one
-function of β log q, which is as exact there as elsewhere. Far from 1 the power ŷ^β may leave what float32 can hold,
+function of β log q, which is as exact there as elsewhere. Far from 1 powers may leave what float32 holds well,
 and near 0 and 1 rounding is divided by next to nothing: such β are taken entry by entry in float64.
 
 Conventions: portions are summed in their order, whichever thread was first; a row is summed in the dtype of V, rows in
@@ -32,8 +32,8 @@ __all__ = ["divergence", "objective"]
 
 _NAMED = (EUCLIDEAN, KULLBACK_LEIBLER, ITAKURA_SAITO)
 
-_LOWEST, _HIGHEST = -1.0, 3.0
-"""Every β between them has powers of all levels of sound that float32 holds."""
+_LOWEST, _HIGHEST = -1.0, 2.0
+"""Every β between them has powers of all levels of sound that float32 holds, as exactly as a sum needs them."""
 
 _CLEAR = 0.1
 """Least β (β - 1) by which a sum in float32 may be divided: nearer to 0 and 1 its rounding would count."""
