@@ -22,14 +22,14 @@ Févotte, WASPAA 2011, doi:10.1109/ASPAA.2011.6082314.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from unweave.arrays import EPSILON, Mask, Matrix
+from unweave.arrays import EPSILON, LINE, Mask, Matrix
 from unweave.divergence import (
     EUCLIDEAN,
     ITAKURA_SAITO,
@@ -39,11 +39,12 @@ from unweave.divergence import (
     monotone_exponent,
 )
 from unweave.online.piecewise import PiecewisePenalties
-from unweave.threads import single_blas, spread
+from unweave.rules.products import Products, floored
+from unweave.threads import n_threads, single_blas, spread
 
 __all__ = ["Kernel", "Scale", "Sums", "added", "flat"]
 
-PART = 128
+PART = 256
 """Frames that are worked on at a time: they stay in the cache."""
 
 _BASES_STEPS = 4
@@ -84,6 +85,32 @@ def added(sums: Sequence[Sums]) -> Sums:
     return total
 
 
+class _Space:
+    """Arrays of one thread, for so many frames."""
+
+    def __init__(self, n_frames: int, shape: tuple[int, int], dtype: np.dtype[Any]) -> None:
+        count, n_bins = shape
+        self.target, self.power = np.empty((2, n_frames, n_bins), dtype)
+        self.numerator, self.denominator = np.empty((2, n_frames, count), dtype)
+        self.total = np.zeros((count, -(-n_bins // LINE) * LINE), dtype)
+        self.products = Products(n_bins, count, dtype, n_frames)
+
+    def summed(self, H: Matrix, rows: Matrix) -> NDArray[np.float64]:
+        """Σ h of all frames, each times its row."""
+        self.products.gather(H, rows, self.total, first=True)
+        return self.total[:, : rows.shape[1]].astype(np.float64)
+
+
+class _Bases:
+    """The bases W, with ε below them (`floored`), and divided by their sums (``shares``)."""
+
+    def __init__(self, W: Matrix, epsilon: float) -> None:
+        self.W, self.sums = W, W.sum(axis=1)
+        self.floored = floored(W, epsilon, np.empty((len(W) + 1, W.shape[1]), W.dtype))
+        self.silent = self.sums <= 0
+        self.shares = W / np.where(self.silent, W.dtype.type(1), self.sums)[:, None]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Kernel:
     """The arithmetic on one piece of frames; see the module for its equations."""
@@ -91,6 +118,7 @@ class Kernel:
     beta: float
     epsilon: float
     penalties: PiecewisePenalties | None = None
+    shelf: dict[Hashable, list[_Space]] = field(default_factory=dict, repr=False)
 
     def visit(
         self, V: Matrix, H: Matrix, W: Matrix, steps: int, *, sums: bool = True, measure: bool = False
@@ -99,14 +127,15 @@ class Kernel:
         parts = [slice(at, at + PART) for at in range(0, len(V), PART)]
         shares: list[Sums] = [Sums(np.zeros(0), np.zeros(0), np.zeros(0))] * len(parts)
         objectives = np.zeros(len(parts))
+        bases, spaces = _Bases(W, self.epsilon), self._spaces(W)
 
-        def work(part: int, _worker: int) -> None:
-            v, h = V[parts[part]], H[parts[part]]
-            self._move(v, h, W, steps)
+        def work(part: int, worker: int) -> None:
+            v, h, space = V[parts[part]], H[parts[part]], spaces[worker]
+            self._move(v, h, bases, steps, space)
             if sums:
-                shares[part] = self._share(v, h, W)
+                shares[part] = self._share(v, h, bases, space)
             if measure:
-                objectives[part] = self._objective(v, h, W)
+                objectives[part] = self._objective(v, h, bases, space)
 
         with single_blas():
             spread(work, len(parts))
@@ -115,54 +144,77 @@ class Kernel:
         # In the order of the frames, whichever thread was first.
         return self._statistics(added(shares), W), float(objectives.sum())
 
-    def _objective(self, V: Matrix, H: Matrix, W: Matrix) -> float:
+    def _spaces(self, W: Matrix) -> list[_Space]:
+        """Workspaces of all threads, from the shelf if they are there."""
+        key = (W.shape, W.dtype, n_threads())
+        if key not in self.shelf:
+            self.shelf[key] = [_Space(PART, W.shape, W.dtype) for _ in range(n_threads())]
+        return self.shelf[key]
+
+    def _objective(self, V: Matrix, H: Matrix, bases: _Bases, space: _Space) -> float:
         """Divergence and penalties of a few frames; silent ones do not count."""
         sounding = V.any(axis=1)
         V, H = (V, H) if sounding.all() else (V[sounding], H[sounding])
-        cost = self.penalties.cost(W, H) if self.penalties else 0.0
-        return block_divergence(V, H @ W + H.dtype.type(self.epsilon), self.beta) + cost
+        cost = self.penalties.cost(bases.W, H) if self.penalties else 0.0
+        model = space.target[: len(V)]
+        space.products.expand(H, bases.floored, model)
+        return block_divergence(V, model, self.beta) + cost
 
-    def _move(self, V: Matrix, H: Matrix, W: Matrix, steps: int) -> None:
+    def _move(self, V: Matrix, H: Matrix, bases: _Bases, steps: int, space: _Space) -> None:
         """Multiplicative steps of the activations."""
         gamma, vanished = monotone_exponent(self.beta), VANISHED * float(H.max(initial=0))
+        W, products, ratio = bases.W, space.products, space.numerator[: len(V)]
         if self.beta == EUCLIDEAN:
             cross, gram = V @ W.T, W @ W.T
-        numerator: Matrix
         denominator: Matrix
         for _ in range(steps):
+            if self.beta == KULLBACK_LEIBLER and not self.penalties:
+                target, _ = self._model(V, H, bases, space)
+                products.compress(target, bases.shares.T, ratio)
+                if bases.silent.any():
+                    ratio[:, bases.silent] = 1
+                H *= ratio
+                H[vanished > H] = 0
+                continue
             if self.beta == EUCLIDEAN:
-                numerator, denominator = cross, H @ gram
+                ratio[...], denominator = cross, H @ gram
             else:
-                target, power = self._model(V, H, W)
-                numerator, denominator = target @ W.T, W.sum(axis=1) if power is None else power @ W.T
+                target, power = self._model(V, H, bases, space)
+                products.compress(target, W.T, ratio)
+                denominator = bases.sums
+                if power is not None:
+                    denominator = products.compress(power, W.T, space.denominator[: len(V)])
             if self.penalties:
-                ratio = numerator.copy()
                 self.penalties.step(ratio, np.broadcast_to(denominator, H.shape).copy(), W, H)
                 H *= ratio
             else:
-                plain = _quotient(numerator, denominator)
+                plain = _quotient(ratio, denominator)
                 H *= plain if gamma == 1 else plain**gamma
             H[vanished > H] = 0
 
-    def _model(self, V: Matrix, H: Matrix, W: Matrix) -> tuple[Matrix, Matrix | None]:
+    def _model(self, V: Matrix, H: Matrix, bases: _Bases, space: _Space) -> tuple[Matrix, Matrix | None]:
         """The p = v ŷ^(β-2) and the q = ŷ^(β-1) of the module; None for q = 1."""
-        model: Matrix = H @ W
-        model += H.dtype.type(self.epsilon)
+        model, power = space.target[: len(V)], space.power[: len(V)]
+        space.products.expand(H, bases.floored, model)
         if self.beta == KULLBACK_LEIBLER:
             return np.divide(V, model, out=model), None
-        power = np.reciprocal(model) if self.beta == ITAKURA_SAITO else np.power(model, self.beta - 1)
+        if self.beta == ITAKURA_SAITO:
+            np.reciprocal(model, out=power)
+        else:
+            np.power(model, self.beta - 1, out=power)
         np.divide(power, model, out=model)
         model *= V
         return model, power
 
-    def _share(self, V: Matrix, H: Matrix, W: Matrix) -> Sums:
+    def _share(self, V: Matrix, H: Matrix, bases: _Bases, space: _Space) -> Sums:
         """Σ h pᵀ and Σ h qᵀ of a few frames, and what penalties need."""
-        amounts = self.penalties.amounts(W, H) if self.penalties else np.zeros((len(W), 2))
+        amounts = self.penalties.amounts(bases.W, H) if self.penalties else np.zeros((len(bases.W), 2))
         if self.beta == EUCLIDEAN:
-            return Sums((H.T @ V).astype(np.float64), (H.T @ H).astype(np.float64), amounts)
-        target, power = self._model(V, H, W)
-        denominator = H.sum(axis=0, dtype=np.float64)[:, None] if power is None else H.T @ power
-        return Sums((H.T @ target).astype(np.float64), denominator.astype(np.float64), amounts)
+            return Sums(space.summed(H, V), (H.T @ H).astype(np.float64), amounts)
+        target, power = self._model(V, H, bases, space)
+        numerator = space.summed(H, target)
+        denominator = H.sum(axis=0, dtype=np.float64)[:, None] if power is None else space.summed(H, power)
+        return Sums(numerator, denominator, amounts)
 
     def _statistics(self, sums: Sums, W: Matrix) -> Sums:
         """N and D at the bases W̃ = W."""
