@@ -129,25 +129,11 @@ class MultiplicativePass:
 
     def _pass(self, pace: Pace | None) -> None:
         """Go over V once: move the activations (unless ``pace`` is None) and sum up what the bases need."""
-        bases = self.factors.bases
         self.moves = pace is not None and bool(self.problem.learn_activations.any())
         self.pace = pace or STILL
-        floored(bases, self.problem.epsilon, self.floored_bases)
-        total = bases.sum(axis=1, dtype=np.float64)
-        # Where a basis is zero nothing is known of its activation: it stays as it is.
-        self.fixed = ~self.problem.learn_activations | (total <= 0)
-        self.any_fixed = bool(self.fixed.any())
-        self.bases_total = total.astype(bases.dtype)
-        if self.problem.beta == EUCLIDEAN:
-            self.bases_gram = bases @ bases.T
+        self._take_bases()
         if self.moves:
             self._press()
-        back = bases
-        if self.sums_only:
-            shares = (1 / np.where(total > 0, total, 1)).astype(bases.dtype)
-            back = np.multiply(bases, shares[:, None], out=self.scaled)
-        # The usual kernel is a little faster on a contiguous factor, the one for small products is not.
-        self.bases_back = back.T if self.workspaces[0].products.piece else np.ascontiguousarray(back.T)
         for sums in self.sums:
             sums.begin()
         if self.moves or self.learns:
@@ -157,6 +143,24 @@ class MultiplicativePass:
             _flush(self.factors.activations, self.vanished, self.problem.learn_activations)
         if self.learns and self.problem.beta == KULLBACK_LEIBLER:
             self.totals = _totals(self.factors.activations)
+
+    def _take_bases(self) -> None:
+        """Find out what all blocks need of the bases."""
+        bases = self.factors.bases
+        floored(bases, self.problem.epsilon, self.floored_bases)
+        total = bases.sum(axis=1, dtype=np.float64)
+        # Where a basis is zero nothing is known of its activation: it stays as it is.
+        self.fixed = ~self.problem.learn_activations | (total <= 0)
+        self.any_fixed = bool(self.fixed.any())
+        self.bases_total = total.astype(bases.dtype)
+        if self.problem.beta == EUCLIDEAN:
+            self.bases_gram = bases @ bases.T
+        back = bases
+        if self.sums_only:
+            shares = (1 / np.where(total > 0, total, 1)).astype(bases.dtype)
+            back = np.multiply(bases, shares[:, None], out=self.scaled)
+        # The usual kernel is a little faster on a contiguous factor, the one for small products is not.
+        self.bases_back = back.T if self.workspaces[0].products.piece else np.ascontiguousarray(back.T)
 
     def _press(self) -> None:
         """Find out what the activations will feel. Frames know their neighbours there: all are moved ahead first."""

@@ -82,7 +82,7 @@ class Products:
     def gather(self, activations: Matrix, rows: Matrix, total: Matrix, *, first: bool) -> None:
         """Add activationsᵀ · rows to ``total``, or put it there if it is the ``first``.
 
-        ``total`` has a row for each component, with the room behind it, where nothing is changed but zeros.
+        ``total`` has a row for each component, with room behind it, which stays as empty as it is.
         """
         whole, piece = self._cut(len(rows))
         if first and not whole:
@@ -98,7 +98,7 @@ class Products:
         if first:
             np.add.reduce(self.shares[:count], axis=0, out=total)
         else:
-            total += self.shares[:count].sum(axis=0)
+            total += self.shares[0] if count == 1 else np.add.reduce(self.shares[:count], axis=0)
 
     def _shares(self, start: int, stop: int) -> NDArray[Any]:
         return self.shares[start:stop, :, : self.n_bins]
