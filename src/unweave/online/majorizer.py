@@ -86,7 +86,7 @@ def added(sums: Sequence[Sums]) -> Sums:
 
 
 class _Space:
-    """Arrays of one thread, for so many frames."""
+    """Arrays of one thread, for so many frames, which all visits share."""
 
     def __init__(self, n_frames: int, shape: tuple[int, int], dtype: np.dtype[Any]) -> None:
         count, n_bins = shape

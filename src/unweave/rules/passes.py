@@ -198,7 +198,7 @@ class MultiplicativePass:
         size = H.shape[0]
         target, power = self._model(block, self.floored_bases, space)
         ratio = space.products.compress(target, self.bases_back, space.ratio[:size])
-        if not self.sums_only:  # otherwise the bases have been divided by their sums: see `_pass`
+        if not self.sums_only:  # otherwise the bases have been divided by their sums: see `_take_bases`
             denominator = self._denominator(H, power, space)
             if self.pressure is None:
                 _divide(ratio, denominator, self.gamma)
